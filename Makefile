@@ -1,0 +1,65 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+ROWS ?= 1000000
+VERSIONS ?= 3.3.2 2.11.2
+SEEDS ?= 5
+TRIES ?= 2000
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check bench bench-db airflow-test exactness schemas docs golden lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+venv: $(STAMP) ## make .venv with everything that running and testing need
+
+$(STAMP): tests/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r tests/requirements.txt
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
+	touch $@
+
+demo: $(STAMP) ## serve on an embedded Airflow database with a live workload
+	$(BIN)/airflow-perf-exporter demo
+
+test: $(STAMP) ## run every test that this machine can run
+	$(BIN)/python -m pytest -q
+
+check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/airflow-perf-exporter bundle reference --check docs
+
+bench: bench-db ## print what a sample and a scrape cost
+	$(BIN)/python -m bench.footprint
+
+bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
+	$(BIN)/python -m bench.database --rows $(ROWS)
+
+airflow-test: $(STAMP) ## install real Airflow VERSIONS, run DAGs, compare with the database
+	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow tests/airflow
+
+exactness: $(STAMP) ## chaos writers against the counting rules: SEEDS seeds of TRIES tries a schema
+	$(BIN)/python -m tests.exactness --seeds $(SEEDS) --tries $(TRIES) --schema 3.3 --schema 2.11
+
+schemas: $(STAMP) ## record the tables of real Airflow versions again
+	$(BIN)/python -m tests.airflow.record_schemas
+
+docs: $(STAMP) ## write the reference pages from the code
+	$(BIN)/airflow-perf-exporter bundle reference --write docs
+
+golden: $(STAMP) ## write the golden scrape again; read its diff
+	$(BIN)/python -m pytest -q tests/scrape --update-golden
+
+lock: $(STAMP) ## resolve the dependencies again
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes \
+		--no-header --quiet --upgrade -o deploy/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 \
+		--generate-hashes --no-header --quiet --upgrade -c deploy/requirements.txt -o tests/requirements.txt
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,3 @@
+"""Prometheus exporter for Apache Airflow."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,251 @@
+"""The composition root: settings to parts, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exporter import __version__, catalogue
+from exporter.clock import Clock
+from exporter.config import Settings, options
+from exporter.dsn import DsnSource, discovered
+from exporter.errors import ConfigError
+from exporter.logs import Redactor, configure
+from exporter.sampler import Sampler, Schedule
+from exporter.samples import Sample
+from exporter.telemetry.exposition import Snapshot
+from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.process import ProcessText
+from exporter.telemetry.store import Limits, Store
+from exporter.web.pages import CollectorStatus
+from exporter.web.routes import Routes
+from exporter.web.server import Limits as WebLimits
+from exporter.web.server import Server
+
+if TYPE_CHECKING:
+    from exporter.collectors.airflow.collector import AirflowCollector, Options
+
+RELOADABLE = frozenset(
+    {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
+     "heartbeat_timeout"}
+)  # fmt: skip
+"""Settings that SIGHUP takes over; the others need a restart, and the log says so."""
+DRAIN_SECONDS = 1.0
+"""How long running scrapes may take to finish once the process is told to stop."""
+COLLECTOR_STOP_SECONDS = 0.5
+
+
+class App:
+    """The daemon: builds every part, serves until it is told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        redactor: Redactor,
+        reload: Callable[[], Settings] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Build the parts; raise ConfigError when the settings cannot be used.
+
+        `reload` reads the settings again, for SIGHUP.
+        """
+        self._settings = settings
+        self._reload = reload or (lambda: settings)
+        self._redactor = redactor
+        self._reload_wanted = False
+        self._reload_good = True
+        self._airflow: AirflowCollector | None = None
+        self._clock = clock or Clock()
+        self._log = structlog.get_logger("exporter.app")
+        self._stop_wanted = False
+        self._wake = threading.Event()
+        self._responses: Counter[tuple[str, str]] = Counter()
+        self._loaded_wall = self._clock.wall()
+        self._process = ProcessText()
+        limits = Limits(
+            settings.hold,
+            settings.idle_expiry,
+            settings.max_histogram_children,
+            settings.max_per_family,
+        )
+        source = dsn_source(settings, environ, redactor) if settings.airflow else None
+        self._ledger = Ledger(settings.state_path, self._clock)
+        try:
+            self._store = Store(
+                catalogue.FAMILIES, limits, self._ledger, self._clock, settings.disabled
+            )
+            self._sampler = Sampler(self._store, self._clock, self._own_samples)
+            if source is not None:
+                schedule = Schedule(settings.airflow_interval, settings.airflow_timeout)
+                self._airflow = airflow_collector(settings, source, self._store, self._clock)
+                self._sampler.add(self._airflow, schedule)
+            self._server = self._web(settings)
+        except BaseException:
+            self._ledger.close()
+            raise
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The addresses that are served, once started."""
+        return self._server.addresses
+
+    def start(self) -> None:
+        """Listen first, so that /metrics answers whatever the backends do, then sample."""
+        self._sampler.publish()
+        try:
+            self._server.start()
+        except BaseException:
+            self._ledger.close()
+            raise
+        self._sampler.start()
+        self._log.info(
+            "exporter.started",
+            version=__version__,
+            addresses=list(self._server.addresses),
+            state=str(self._settings.state_path or "in memory"),
+        )
+
+    def stop(self) -> None:
+        """Finish running scrapes, end the collectors, close the ledger: within two seconds."""
+        self._server.stop(DRAIN_SECONDS)
+        self._sampler.stop(COLLECTOR_STOP_SECONDS)
+        self._store.close()
+        self._log.info("exporter.stopped")
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(each, self._on_signal)
+        self.start()
+        while not self._stop_wanted:
+            self._wake.wait()
+            self._wake.clear()
+            if self._reload_wanted and not self._stop_wanted:
+                self._reload_wanted = False
+                self.reload()
+        self.stop()
+
+    def reload(self) -> None:
+        """Read the settings again and take over what can change; a bad file changes nothing."""
+        try:
+            settings = self._reload()
+        except ConfigError as error:
+            self._reload_good = False
+            self._log.error("config.invalid", error=str(error))
+            return
+        fixed = [
+            option.flag
+            for name, option in options().items()
+            if name not in RELOADABLE and getattr(settings, name) != getattr(self._settings, name)
+        ]
+        changes = {name: getattr(settings, name) for name in RELOADABLE}
+        self._settings = replace(self._settings, **changes)
+        configure(self._settings.log_level, self._settings.log_format, self._redactor)
+        if self._airflow is not None:
+            self._airflow.reconfigure(airflow_options(self._settings))
+        self._reload_good = True
+        self._loaded_wall = self._clock.wall()
+        self._log.info("config.reloaded", need_restart=fixed)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload_wanted = True
+        else:
+            self._stop_wanted = True
+        self._wake.set()
+
+    def _web(self, settings: Settings) -> Server:
+        routes = Routes(
+            snapshot=self._snapshot,
+            healthy=self._sampler.healthy,
+            ready=self._sampler.ready,
+            collectors=self._statuses,
+            version=__version__,
+            telemetry_path=settings.telemetry_path,
+        )
+        limits = WebLimits(max_requests=settings.max_requests)
+        return Server(settings.listen_address, routes, limits, self._on_response)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot((*self._store.snapshot.text, self._process.text()))
+
+    def _on_response(self, path: str, code: int) -> None:
+        self._responses[path, str(code)] += 1
+
+    def _statuses(self) -> list[CollectorStatus]:
+        now = self._clock.wall()
+        return [
+            CollectorStatus(
+                each.name,
+                each.success,
+                now - each.last_success_wall if each.last_success_wall else None,
+                each.duration_seconds if each.finished_once else None,
+                each.last_reason,
+            )
+            for each in self._sampler.health()
+        ]
+
+    def _own_samples(self) -> list[Sample]:
+        build = (__version__, platform.python_version())
+        samples = [
+            Sample(catalogue.BUILD_INFO, build, 1.0),
+            Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_good)),
+            Sample(catalogue.CONFIG_RELOAD_TIMESTAMP, (), self._loaded_wall),
+            Sample(catalogue.HTTP_CONNECTIONS, (), float(self._server.connections)),
+        ]
+        samples += [
+            Sample(catalogue.HTTP_REQUESTS, labels, float(count))
+            for labels, count in self._responses.copy().items()
+        ]
+        return samples
+
+
+def dsn_source(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> DsnSource:
+    """Find the database's address, and have it parsed once so that a bad one stops the start."""
+    source = discovered(
+        environ,
+        dsn_file=settings.dsn_file,
+        airflow_home=settings.airflow_home,
+        allow_command=settings.allow_dsn_command,
+        on_secrets=redactor.add,
+    )
+    source.dsn()
+    return source
+
+
+def airflow_collector(
+    settings: Settings, source: DsnSource, store: Store, clock: Clock
+) -> AirflowCollector:
+    """Build the Airflow collector; SQLAlchemy is loaded here, for those who use it."""
+    from exporter.collectors.airflow.collector import AirflowCollector  # noqa: PLC0415
+    from exporter.collectors.airflow.engine import Database  # noqa: PLC0415
+
+    database = Database(source.dsn, settings.airflow_timeout)
+    entries = store.checkpoint(AirflowCollector.name)
+    return AirflowCollector(database, airflow_options(settings), entries, clock)
+
+
+def airflow_options(settings: Settings) -> Options:
+    """Return the settings that the Airflow collector goes by."""
+    from exporter.collectors.airflow.collector import Options  # noqa: PLC0415
+
+    return Options(
+        schema_name=settings.airflow_schema,
+        timeout_seconds=settings.airflow_timeout,
+        overlap_seconds=settings.overlap,
+        facts_interval_seconds=settings.airflow_facts_interval,
+        heartbeat_timeout_seconds=settings.heartbeat_timeout,
+        default_queue=settings.default_queue,
+        dag_include=settings.dag_include,
+        dag_exclude=settings.dag_exclude,
+        team=settings.team,
+    )

@@ -1,0 +1,156 @@
+"""The `check` command: every prerequisite tried once, one finding a line, with its fix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter import catalogue
+from exporter.app import airflow_collector, dsn_source
+from exporter.clock import Clock
+from exporter.config import Settings
+from exporter.dsn import DsnSource
+from exporter.errors import ConfigError, SourceUnavailableError
+from exporter.logs import Redactor
+from exporter.samples import Batch
+from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.store import Limits, Store
+from exporter.web.listen import sockets
+
+_NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
+)
+_SKEW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One prerequisite: how it is, and what to do about it."""
+
+    subject: str
+    is_bad: bool
+    text: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        """Return the line that is printed."""
+        verdict = "FAIL" if self.is_bad else "ok  "
+        return f"{verdict} {self.subject}: {self.text}{f' - {self.fix}' if self.fix else ''}"
+
+
+def findings(
+    settings: Settings, environ: Mapping[str, str], redactor: Redactor
+) -> Iterator[Finding]:
+    """Try everything that the daemon needs; raise ConfigError for settings that cannot be used."""
+    yield Finding("configuration", is_bad=False, text=str(settings.config_file or "flags only"))
+    yield from _addresses(settings)
+    yield from _state(settings)
+    if settings.airflow:
+        source = dsn_source(settings, environ, redactor)
+        yield Finding(
+            "database address", is_bad=False, text=f"{source.dsn().redacted} from {source.origin}"
+        )
+        yield from _airflow(settings, source)
+
+
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    try:
+        for each in sockets(settings.listen_address):
+            each.close()
+    except ConfigError as error:
+        yield Finding(
+            "listen address", is_bad=True, text=str(error), fix="set --web.listen-address"
+        )
+    else:
+        yield Finding("listen address", is_bad=False, text=", ".join(settings.listen_address))
+
+
+def _state(settings: Settings) -> Iterator[Finding]:
+    path = settings.state_path
+    if path is None:
+        yield Finding(
+            "state", is_bad=False, text="in memory: counters start at zero with each start",
+            fix="set --state.path to keep them",
+        )  # fmt: skip
+        return
+    if (kind := _file_system(path)) in _NETWORK_FILE_SYSTEMS:
+        yield Finding(
+            "state", is_bad=True, text=f"{path} is on {kind}, where SQLite's WAL is not safe",
+            fix="give a directory on a local disk",
+        )  # fmt: skip
+        return
+    ledger = Ledger(path, Clock())
+    persistent = ledger.persistent
+    ledger.close()
+    if persistent:
+        yield Finding("state", is_bad=False, text=f"{path} can be written")
+    else:
+        yield Finding(
+            "state", is_bad=True, text=f"{path} cannot be written",
+            fix=f"let uid {os.getuid()} write there, and see that the disk is not full",
+        )  # fmt: skip
+
+
+def _file_system(path: Path) -> str:
+    """Return the type of the file system that would hold the path, as the kernel names it."""
+    wanted = path.absolute()
+    best, kind = "", ""
+    for line in (
+        Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    ):
+        _, mount_point, found, *_ = line.split(" ")
+        if wanted.is_relative_to(mount_point) and len(mount_point) >= len(best):
+            best, kind = mount_point, found
+    return kind
+
+
+def _airflow(settings: Settings, source: DsnSource) -> Iterator[Finding]:
+    clock = Clock()
+    # A store without a ledger: what is tried here must not be counted anywhere.
+    store = Store(catalogue.FAMILIES, Limits(), Ledger(None, clock), clock)
+    collector = airflow_collector(settings, source, store, clock)
+    started = clock.monotonic()
+    try:
+        batch = collector.sample()
+    except SourceUnavailableError as error:
+        yield Finding(
+            "database", is_bad=True, text=str(error),
+            fix="see docs/airflow.md for the address and the grants that are needed",
+        )  # fmt: skip
+        return
+    finally:
+        collector.close()
+    took = clock.monotonic() - started
+    yield Finding("database", is_bad=False, text=f"sampled in {took * 1000:.0f} ms")
+    yield from _features(batch)
+    yield from _clocks(batch)
+
+
+def _features(batch: Batch) -> Iterator[Finding]:
+    for sample in batch.gauges.get("features", ()):
+        feature = str(sample.labels[1])
+        if sample.value:
+            yield Finding(f"feature {feature}", is_bad=False, text="available")
+        else:
+            # Not every Airflow version has all of them, so a missing one is no failure.
+            yield Finding(
+                f"feature {feature}", is_bad=False, text="not in this schema, or not granted",
+                fix="see docs/airflow.md for what it reads",
+            )  # fmt: skip
+    for sample in batch.gauges.get("facts", ()):
+        if sample.family is catalogue.METADATA_INFO:
+            backend, version, revision = sample.labels
+            text = f"{backend}, Airflow {version or 'of an unknown version'}, revision {revision}"
+            yield Finding("schema", is_bad=False, text=text)
+
+
+def _clocks(batch: Batch) -> Iterator[Finding]:
+    for sample in batch.gauges.get("facts", ()):
+        if sample.family is catalogue.METADATA_CLOCK_SKEW and sample.value > _SKEW_SECONDS:
+            yield Finding(
+                "clock", is_bad=True,
+                text=f"the {sample.labels[0]} is {sample.value:.0f} s ahead of the database",
+                fix="synchronise the clocks, or raise --airflow.overlap",
+            )  # fmt: skip

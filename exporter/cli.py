@@ -1,0 +1,163 @@
+"""The command line: commands and their options, no logic."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from exporter import __version__, config, logs
+from exporter.errors import ConfigError
+from exporter.logs import Redactor
+
+F = TypeVar("F", bound=Callable[..., Any])
+PROGRAM = "airflow-perf-exporter"
+
+
+def _settings_options(command: F) -> F:
+    for name, option in reversed(config.options().items()):
+        default = config.shown(config.default(name))
+        told = f" Default: {default}." if default else ""
+        text = f"{option.help}{told} [{option.variable}]"
+        if option.is_switch:
+            flags = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
+            decorate = click.option(flags, name, default=None, help=text)
+        else:
+            decorate = click.option(
+                option.flag, name, metavar=option.metavar, multiple=option.repeatable, help=text
+            )
+        command = decorate(command)
+    return command
+
+
+def _loaded(given: dict[str, Any]) -> config.Settings:
+    flags: dict[str, str | list[str]] = {}
+    for name, value in given.items():
+        if value is None or value == ():
+            continue
+        flags[name] = list(value) if isinstance(value, tuple) else str(value)
+    return config.loaded(flags, os.environ)
+
+
+def _refused(error: ConfigError, redactor: Redactor) -> NoReturn:
+    click.echo(f"{PROGRAM}: {redactor.redacted(str(error))}", err=True)
+    sys.exit(2)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name=PROGRAM)
+def main() -> None:
+    """Prometheus exporter for Apache Airflow: every finished try counted exactly once."""
+
+
+@main.command()
+@_settings_options
+def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
+    """Run the daemon: sample, and serve the metrics until SIGTERM."""
+    # As PID 1 a process without a handler ignores the signal: set one before the slow imports.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
+
+    redactor = Redactor()
+    try:
+        settings = _loaded(given)
+        logs.configure(settings.log_level, settings.log_format, redactor)
+        App(settings, os.environ, redactor, reload=lambda: _loaded(given)).run()
+    except ConfigError as error:
+        _refused(error, redactor)
+
+
+@main.command()
+@_settings_options
+def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
+    """Try what the daemon needs, one line for each; exit 0 when all is well, else 2."""
+    from exporter.check import findings  # noqa: PLC0415 - `--help` must not wait for it
+
+    redactor = Redactor()
+    try:
+        settings = _loaded(given)
+        logs.configure("error", settings.log_format, redactor, sys.stderr)
+        bad = False
+        for finding in findings(settings, os.environ, redactor):
+            click.echo(redactor.redacted(str(finding)))
+            bad = bad or finding.is_bad
+    except ConfigError as error:
+        _refused(error, redactor)
+    sys.exit(2 if bad else 0)
+
+
+@main.command()
+@click.option("--demo.path", "demo_path", metavar="DIRECTORY", help="Keep the demo's files there.")
+@_settings_options
+def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one argument an option
+    """Serve on an embedded Airflow database with real task processes and a live workload."""
+    from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.demo.workload import Demo  # noqa: PLC0415 - only the demo needs it
+
+    redactor = Redactor()
+    kept = Path(demo_path).absolute() if demo_path else None
+    directory = kept or Path(tempfile.mkdtemp(prefix="airflow-perf-exporter-demo-"))
+    given.setdefault("hold", None)
+    try:
+        settings = _demo_settings(given)
+        logs.configure(settings.log_level, settings.log_format, redactor)
+        directory.mkdir(parents=True, exist_ok=True)
+        workload = Demo(directory)
+        workload.start()
+        try:
+            environ = {**os.environ, "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": workload.dsn}
+            App(replace(settings, dsn_file=None), environ, redactor).run()
+        finally:
+            workload.stop(1.0)
+    except ConfigError as error:
+        _refused(error, redactor)
+    finally:
+        if kept is None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _demo_settings(given: dict[str, Any]) -> config.Settings:
+    """Return the settings with what suits a demo where the user said nothing."""
+    suited = {
+        "hold": "2s",
+        "airflow_interval": "1s",
+        "airflow_facts_interval": "5s",
+        "listen_address": ("127.0.0.1:10112",),
+    }
+    chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    for name, option in config.options().items():
+        if name in suited and os.environ.get(option.variable):
+            suited.pop(name)
+    return _loaded({**given, **suited, **chosen})
+
+
+@main.group()
+def bundle() -> None:
+    """Print or write what is bundled."""
+
+
+@bundle.command()
+@click.option("--write", metavar="DIRECTORY", help="Write the pages there instead of printing.")
+@click.option("--check", metavar="DIRECTORY", help="Exit 1 when a page there is not up to date.")
+def reference(write: str | None, check: str | None) -> None:
+    """Print the reference of every metric and every option, as Markdown."""
+    from exporter.bundle.reference import outdated, pages, written  # noqa: PLC0415
+
+    if check is not None:
+        stale = outdated(Path(check))
+        for path in stale:
+            click.echo(f"{path} is not up to date: run `make docs`", err=True)
+        sys.exit(1 if stale else 0)
+    if write is not None:
+        for path in written(Path(write)):
+            click.echo(path)
+        return
+    click.echo("\n".join(pages().values()), nl=False)

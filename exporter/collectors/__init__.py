@@ -1,0 +1,1 @@
+"""What the exporter reads: one package a source."""

@@ -1,0 +1,1 @@
+"""The Airflow metadata database: finished tries counted exactly once, gauges of what is active."""

@@ -1,0 +1,359 @@
+"""The Airflow collector: readings of the metadata database to batches, memory and all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from exporter import catalogue
+from exporter.catalogue import Family
+from exporter.clock import Clock
+from exporter.collectors.airflow import facts as slow
+from exporter.collectors.airflow import gauges, queries
+from exporter.collectors.airflow.engine import Database, SchemaChangedError
+from exporter.collectors.airflow.memory import Remembered, checkpoint, restored
+from exporter.collectors.airflow.reading import Fingerprint, Reading, Span, read
+from exporter.collectors.airflow.runs import advanced_runs, finished_runs
+from exporter.collectors.airflow.schema import Schema, probed
+from exporter.collectors.airflow.tries import Memory, advanced, finished
+from exporter.collectors.base import Collector
+from exporter.errors import SourceUnavailableError
+from exporter.model import FinishedTry, RunKey, RunRow, TaskKey, TryKey
+from exporter.samples import Batch, EntryKey, Labels, Sample
+
+T = TypeVar("T")
+DAGS_A_PAGE = 10
+"""DAGs whose last finish is looked up in one sample, until all are known."""
+MAX_QUEUES = 1_000
+"""Queues remembered; more would be an explosion of names."""
+_FACTS_HELD_INTERVALS = 3
+_FACTS_RETRY_DIVISOR = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user may set; times in seconds."""
+
+    schema_name: str | None = None
+    timeout_seconds: float = 5.0
+    overlap_seconds: float = 120.0
+    facts_interval_seconds: float = 60.0
+    heartbeat_timeout_seconds: float = 300.0
+    default_queue: str = gauges.DEFAULT_QUEUE
+    dag_include: re.Pattern[str] | None = None
+    dag_exclude: re.Pattern[str] | None = None
+    team: re.Pattern[str] | None = None
+
+    def wants(self, dag_id: str) -> bool:
+        """Tell whether the filters let this DAG through."""
+        if self.dag_include is not None and not self.dag_include.fullmatch(dag_id):
+            return False
+        return self.dag_exclude is None or not self.dag_exclude.fullmatch(dag_id)
+
+
+class AirflowCollector(Collector):
+    """Samples the metadata database; counts every finished try once."""
+
+    name = "airflow"
+    volatile_sets = ("scaling",)
+
+    def __init__(
+        self, database: Database, options: Options, entries: Mapping[EntryKey, str], clock: Clock
+    ) -> None:
+        """Start from what earlier checkpoints hold; nothing is read before the first sample."""
+        self._database = database
+        self._options = options
+        self._clock = clock
+        self._log = structlog.get_logger("exporter.collectors.airflow")
+        self._schema: Schema | None = None
+        self._connects = 0
+        self._memory = self._restored(entries)
+        self._fingerprints: Mapping[TaskKey, Fingerprint] = {}
+        self._next: tuple[Remembered, Mapping[TaskKey, Fingerprint]] | None = None
+        self._facts: slow.Facts | None = None
+        self._facts_good = False
+        self._facts_at: float | None = None
+        """Monotonic seconds of the last good reading of facts."""
+        self._facts_due = clock.monotonic()
+        self._sweep_due = clock.monotonic()
+
+    def sample(self) -> Batch:
+        """Read what is active and what has ended, and once a minute the slow facts."""
+        self._next = None
+        reading = self._in_schema(self._read)
+        facts_changed = self._refresh_facts()
+        memory, increments = self._counted(reading)
+        memory = self._with_last_finishes(memory)
+        sets: dict[str, list[Sample]] = {"active": [*self._active_samples(reading, memory)]}
+        if facts_changed:
+            sets["facts"] = [*self._facts_samples()]
+        if self._schema is not None:
+            sets["features"] = [*self._feature_samples(self._schema)]
+        self._next = (memory, reading.fingerprints)
+        return Batch(
+            gauges=sets,
+            increments=increments,
+            announced=self._announced(reading),
+            checkpoint=checkpoint(self._memory, memory),
+            known_dags=self._known_dags() if facts_changed else None,
+        )
+
+    def accepted(self) -> None:
+        """Take over the memory that the last batch was made with."""
+        if self._next is not None:
+            self._memory, self._fingerprints = self._next
+
+    def reconfigure(self, options: Options) -> None:
+        """Take other filters from the next sample on; the facts are made to gauges anew."""
+        self._options = options
+        self._facts_due = self._clock.monotonic()
+
+    def close(self) -> None:
+        """Free a thread that waits for the database."""
+        self._database.interrupt()
+
+    # Reading.
+
+    def _in_schema(self, work: Callable[[Connection, Schema], T]) -> T:
+        """Run in a transaction; probe and run once more when the tables are not as they were."""
+        try:
+            return self._try_in_schema(work)
+        except SchemaChangedError as error:
+            self._log.warning("schema.changed", error=str(error))
+            self._schema = None
+            return self._try_in_schema(work)
+
+    def _try_in_schema(self, work: Callable[[Connection, Schema], T]) -> T:
+        with self._database.transaction() as connection:
+            if self._schema is None or self._connects != self._database.connects:
+                self._schema = self._probed(connection)
+                self._connects = self._database.connects
+            return work(connection, self._schema)
+
+    def _probed(self, connection: Connection) -> Schema:
+        schema = probed(connection, self._options.schema_name)
+        missing = sorted(name for name, there in schema.features().items() if not there)
+        if self._schema is None or self._schema.features() != schema.features():
+            self._log.info(
+                "schema.probed", backend=schema.backend, revision=schema.revision,
+                version=schema.version, features_missing=missing,
+            )  # fmt: skip
+        return schema
+
+    def _read(self, connection: Connection, schema: Schema) -> Reading:
+        now = queries.begin(connection, self._options.timeout_seconds)
+        monotonic = self._clock.monotonic()
+        sweep = monotonic >= self._sweep_due
+        if sweep:
+            self._sweep_due = monotonic + self._options.overlap_seconds / 2
+        span = Span(
+            timedelta(seconds=self._options.overlap_seconds),
+            timedelta(seconds=self._options.heartbeat_timeout_seconds),
+            sweep,
+        )
+        return read(
+            connection, schema, now, memory=self._memory, known=self._fingerprints, span=span
+        )
+
+    def _refresh_facts(self) -> bool:
+        """Read the slow facts when they are due; tell whether their gauges must be replaced."""
+        now = self._clock.monotonic()
+        if now < self._facts_due:
+            return False
+        interval = self._options.facts_interval_seconds
+        try:
+            self._facts = self._in_schema(self._read_facts)
+        except SourceUnavailableError as error:
+            # A locked `dag` table must not cost us the counting of tries.
+            self._log.warning("facts.failed", error=str(error))
+            self._facts_good = False
+            self._facts_due = now + interval / _FACTS_RETRY_DIVISOR
+            if self._facts_at is None or now - self._facts_at < _FACTS_HELD_INTERVALS * interval:
+                return False
+            self._facts = None
+            return True
+        self._facts_good = True
+        self._facts_at = now
+        self._facts_due = now + interval
+        return True
+
+    def _read_facts(self, connection: Connection, _schema: Schema) -> slow.Facts:
+        now = queries.begin(connection, self._options.timeout_seconds)
+        # Grants and columns may have come since the last look.
+        self._schema = self._probed(connection)
+        return slow.read(connection, self._schema, now)
+
+    def _with_last_finishes(self, memory: Remembered) -> Remembered:
+        """Look up the last finish of some DAGs that the ledger knows nothing of, page by page."""
+        if self._facts is None or self._facts.dags is None:
+            return memory
+        known = self._known_dags() or frozenset()
+        success = {dag: at for dag, at in memory.last_success.items() if dag in known}
+        finish = {dag: at for dag, at in memory.last_finish.items() if dag in known}
+        unknown = sorted(dag for dag in known - finish.keys() if self._options.wants(dag))
+        page = unknown[:DAGS_A_PAGE]
+        if page:
+            try:
+                found = self._in_schema(
+                    lambda connection, schema: self._read_last_finishes(connection, schema, page)
+                )
+            except SourceUnavailableError as error:
+                self._log.debug("last_finishes.failed", error=str(error))
+                found = {}
+            for dag, (succeeded, ended) in found.items():
+                if succeeded is not None:
+                    success[dag] = max(succeeded.timestamp(), success.get(dag, 0.0))
+                # 0 means looked up and never finished: not looked up again, not exposed.
+                finish[dag] = max(ended.timestamp() if ended else 0.0, finish.get(dag, 0.0))
+        return replace(memory, last_success=success, last_finish=finish)
+
+    def _read_last_finishes(
+        self, connection: Connection, schema: Schema, dag_ids: list[str]
+    ) -> Mapping[str, tuple[datetime | None, datetime | None]]:
+        queries.begin(connection, self._options.timeout_seconds)
+        return slow.last_finishes(connection, schema, dag_ids)
+
+    # Counting.
+
+    def _counted(self, reading: Reading) -> tuple[Remembered, list[Sample]]:
+        overlap = timedelta(seconds=self._options.overlap_seconds)
+        first = self._memory.tries is None
+        before = self._memory.tries or Memory(first_look=reading.now, since=reading.now)
+        runs_before = self._memory.runs
+        if first:
+            runs_before = replace(runs_before, cursor=reading.highest_run_id)
+        tries = finished(before, reading.tries, overlap)
+        floor = max(before.first_look, before.since - overlap)
+        runs = finished_runs(runs_before, reading.ended_runs, before.first_look, floor)
+        after = Remembered(
+            tries=advanced(
+                before, reading.since, reading.active, reading.tries, tries, overlap
+            ),
+            runs=advanced_runs(
+                runs_before,
+                reading.now,
+                reading.runs,
+                runs.keys(),
+                highest=reading.highest_run_id,
+                overlap=overlap,
+            ),
+            queues=self._queues(reading),
+            last_success=_newest(self._memory.last_success, runs, {"success"}),
+            last_finish=_newest(self._memory.last_finish, runs, {"success", "failed"}),
+        )
+        if first:
+            # What has ended by the first look is the baseline: settled, and never counted.
+            return after, []
+        return after, [*self._try_samples(tries), *self._run_samples(runs)]
+
+    def _queues(self, reading: Reading) -> Mapping[str, bool]:
+        seen = {group.queue for group in reading.groups if group.queue}
+        new = seen - self._memory.queues.keys()
+        if not new or len(self._memory.queues) + len(new) > MAX_QUEUES:
+            return self._memory.queues
+        return {**self._memory.queues, **dict.fromkeys(new, True)}
+
+    def _try_samples(self, tries: Mapping[TryKey, FinishedTry]) -> Iterator[Sample]:
+        for each in tries.values():
+            row = each.row
+            if row.queued is not None and row.start is not None and row.start >= row.queued:
+                waited = (row.start - row.queued).total_seconds()
+                yield Sample(catalogue.TASK_QUEUE_WAIT, (row.queue, row.pool), waited)
+            if row.scheduled is not None and row.queued is not None and row.queued >= row.scheduled:
+                delay = (row.queued - row.scheduled).total_seconds()
+                yield Sample(catalogue.TASK_SCHEDULE_DELAY, (row.queue,), delay)
+            if not self._options.wants(row.key.dag_id):
+                continue
+            task = (row.key.dag_id, row.key.task_id)
+            labels = (*task, row.operator)
+            yield Sample(catalogue.TASK_DURATION, labels, each.duration_seconds)
+            yield Sample(catalogue.TASK_FINISHED, (*labels, each.outcome), 1.0)
+            if each.outcome in ("failed", "up_for_retry"):
+                yield Sample(catalogue.TASK_WASTED, task, each.duration_seconds)
+
+    def _run_samples(self, runs: Mapping[RunKey, RunRow]) -> Iterator[Sample]:
+        for run in runs.values():
+            if not self._options.wants(run.dag_id):
+                continue
+            labels = (run.dag_id, run.run_type, run.state)
+            yield Sample(catalogue.DAG_RUN_FINISHED, labels, 1.0)
+            if run.start is None or run.end is None:
+                continue
+            lasted = max(0.0, (run.end - run.start).total_seconds())
+            yield Sample(catalogue.DAG_RUN_DURATION, (run.dag_id, run.state), lasted)
+            # A cleared run starts again long after it was due: only its first start is a delay.
+            if run.run_type == "scheduled" and run.due is not None and run.clear_number == 0:
+                delay = max(0.0, (run.start - run.due).total_seconds())
+                yield Sample(catalogue.DAG_RUN_START_DELAY, (run.dag_id,), delay)
+
+    # Gauges.
+
+    def _active_samples(self, reading: Reading, memory: Remembered) -> Iterator[Sample]:
+        wants = self._options.wants
+        rows = reading.active.values()
+        yield from gauges.task_samples(reading.groups, rows, reading.now, wants)
+        queues = [self._options.default_queue, *memory.queues]
+        yield from gauges.queue_samples(reading.groups, queues, reading.now)
+        yield from gauges.run_samples(reading.runs, reading.now, wants)
+        if self._facts is not None and self._facts.pools is not None:
+            yield from gauges.pool_samples(reading.groups, self._facts.pools)
+        if reading.stale is not None:
+            yield Sample(catalogue.TASK_HEARTBEAT_STALE, (), float(reading.stale))
+        for family, moments in (
+            (catalogue.DAG_LAST_SUCCESS, memory.last_success),
+            (catalogue.DAG_LAST_FINISH, memory.last_finish),
+        ):
+            shown = {dag: at for dag, at in moments.items() if at > 0 and wants(dag)}
+            yield from gauges.timestamp_samples(family, shown)
+
+    def _facts_samples(self) -> Iterator[Sample]:
+        if self._facts is None:
+            return
+        yield from slow.total_samples(self._facts)
+        for sample in slow.samples(self._facts, self._options.team):
+            about_dag = sample.family.labels[:1] == ("dag_id",)
+            if not about_dag or self._options.wants(sample.labels[0] or ""):
+                yield sample
+        if self._schema is not None:
+            info = (self._schema.backend, self._schema.version, self._schema.revision)
+            yield Sample(catalogue.METADATA_INFO, info, 1.0)
+
+    def _feature_samples(self, schema: Schema) -> Iterator[Sample]:
+        for feature, there in {**schema.features(), "facts": self._facts_good}.items():
+            yield Sample(catalogue.COLLECTOR_FEATURE, (self.name, feature), float(there))
+
+    def _announced(self, reading: Reading) -> Iterator[tuple[Family, Labels]]:
+        schema = self._schema
+        delays = schema is not None and schema.has("task_instance", "scheduled_dttm")
+        for family, labels in gauges.announced_tasks(reading.groups, self._options.wants):
+            if delays or family is not catalogue.TASK_SCHEDULE_DELAY:
+                yield family, labels
+        yield from gauges.announced_runs(reading.runs, self._options.wants)
+
+    def _known_dags(self) -> frozenset[str] | None:
+        if self._facts is None or self._facts.dags is None:
+            return None
+        return frozenset(dag.dag_id for dag in self._facts.dags)
+
+    def _restored(self, entries: Mapping[EntryKey, str]) -> Remembered:
+        try:
+            return restored(entries)
+        except (ValueError, TypeError, KeyError) as error:
+            self._log.error("memory.unreadable", error=type(error).__name__)
+            return Remembered()
+
+
+def _newest(
+    moments: Mapping[str, float], runs: Mapping[RunKey, RunRow], states: set[str]
+) -> Mapping[str, float]:
+    newer = dict(moments)
+    for run in runs.values():
+        if run.state in states and run.end is not None:
+            newer[run.dag_id] = max(run.end.timestamp(), newer.get(run.dag_id, 0.0))
+    return newer

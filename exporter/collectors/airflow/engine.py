@@ -1,0 +1,223 @@
+"""One connection to the metadata database: short read-only transactions that cannot hang."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, exc
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import QueuePool
+
+from exporter.dsn import Dsn
+from exporter.errors import ConfigError, SourceTimeoutError, SourceUnavailableError
+
+APPLICATION_NAME = "airflow-perf-exporter"
+SQLITE_BUSY_SECONDS = 0.25
+MIN_CONNECT_SECONDS = 2
+"""libpq takes no shorter connect_timeout."""
+
+
+class SchemaChangedError(SourceUnavailableError):
+    """A table, column or grant that the probe had found is gone."""
+
+
+class Database:
+    """The way to the metadata database; the address is read again on each reconnect.
+
+    Raises SourceUnavailableError (SourceTimeoutError past the time, SchemaChangedError when the
+    tables are not what they were); used by one thread, except for `interrupt` and `close`.
+    """
+
+    def __init__(self, dsn: Callable[[], Dsn], timeout_seconds: float) -> None:
+        """Prepare; nothing is connected before the first transaction."""
+        self._dsn = dsn
+        self._timeout_seconds = timeout_seconds
+        self._engine: Engine | None = None
+        self._backend = ""
+        self._connection: Any = None
+        self._lock = threading.Lock()
+        self._expired = False
+        self.connects = 0
+        """Connections made so far: a new one may lead to another database."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Open a read-only snapshot; past the time its socket is shut, whatever it waits for."""
+        self._expired = False
+        watchdog = threading.Timer(self._timeout_seconds, self._expire)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            with self._connected() as connection, connection.begin():
+                yield connection
+        except (exc.SQLAlchemyError, psycopg.Error, sqlite3.Error, OSError) as error:
+            raise self._translated(error) from None
+        finally:
+            watchdog.cancel()
+
+    def interrupt(self) -> None:
+        """Free the thread that waits for the database; its connection is lost."""
+        with self._lock:
+            driver = self._connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.interrupt()
+        elif driver is not None:
+            with suppress(OSError, psycopg.Error):
+                # A stalled peer defeats the server's and the kernel's time-outs. The duplicate
+                # keeps the descriptor from being used again before it is shut.
+                duplicate = socket.socket(fileno=os.dup(driver.fileno()))
+                with duplicate:
+                    duplicate.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection; the next transaction makes a new one."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        engine = self._engine or self._opened()
+        with engine.connect() as connection:
+            if self._backend == "postgresql":
+                # In place: psycopg then opens each transaction with both, in one statement.
+                connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with self._lock:
+                self._connection = connection.connection.driver_connection
+            try:
+                yield connection
+            finally:
+                with self._lock:
+                    self._connection = None
+
+    def _opened(self) -> Engine:
+        try:
+            dsn = self._dsn()
+        except ConfigError as error:
+            raise SourceUnavailableError(str(error)) from None
+        self._backend = dsn.backend
+        self._engine = engine(dsn, self._timeout_seconds)
+        self.connects += 1
+        return self._engine
+
+    def _expire(self) -> None:
+        self._expired = True
+        self.interrupt()
+
+    def _translated(self, error: Exception) -> SourceUnavailableError:
+        original = getattr(error, "orig", None) or error
+        kind, sentence = _verdict(original)
+        if kind is SchemaChangedError:
+            return SchemaChangedError(sentence)
+        # Whatever it was: begin anew with a fresh connection and a fresh address.
+        self.close()
+        if self._expired:
+            limit = f"{self._timeout_seconds:g} s"
+            return SourceTimeoutError(f"the database did not answer within {limit}")
+        return kind(sentence)
+
+
+def engine(dsn: Dsn, timeout_seconds: float) -> Engine:
+    """Make an engine of one connection that leaves nothing behind in a pooled session."""
+    if dsn.backend == "sqlite":
+        return _sqlite_engine(dsn)
+    url = URL.create(
+        "postgresql+psycopg",
+        username=dsn.username,
+        password=dsn.password,
+        database=dsn.database or None,
+        query={**dsn.query, **_hosts(dsn.hosts)},
+    )
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+        use_native_hstore=False,
+        connect_args={
+            "application_name": APPLICATION_NAME,
+            "connect_timeout": max(MIN_CONNECT_SECONDS, int(timeout_seconds)),
+            # Prepared statements live in a session that PgBouncer may hand to others.
+            "prepare_threshold": None,
+        },
+    )
+
+
+def _hosts(hosts: str) -> dict[str, str]:
+    """Return libpq's `host` and `port` for one server or several."""
+    if not hosts:
+        return {}
+    names, ports = [], []
+    for each in hosts.split(","):
+        bracketed = each.startswith("[")
+        name, _, port = each.rpartition("]:") if bracketed else each.rpartition(":")
+        if not name:
+            name, port = each.rstrip("]"), ""
+        names.append(name.removeprefix("["))
+        ports.append(port or "5432")
+    return {"host": ",".join(names), "port": ",".join(ports)}
+
+
+def _sqlite_engine(dsn: Dsn) -> Engine:
+    path = Path(dsn.database).absolute()
+
+    def connect() -> sqlite3.Connection:
+        if not path.is_file():
+            message = f"{path} does not exist"
+            raise sqlite3.OperationalError(message)
+        return sqlite3.connect(
+            f"{path.as_uri()}?mode=ro",
+            uri=True,
+            timeout=SQLITE_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    made = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=0,
+        hide_parameters=True,
+    )  # fmt: skip
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver would open no transaction for reads: each statement would see another state.
+        connection.exec_driver_sql("BEGIN")
+
+    return made
+
+
+_CHANGED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
+
+
+def _verdict(error: BaseException) -> tuple[type[SourceUnavailableError], str]:
+    """Return the kind of failure and a sentence without values."""
+    if isinstance(error, _CHANGED):
+        return SchemaChangedError, f"the tables have changed: {_first_line(error)}"
+    if isinstance(error, sqlite3.OperationalError) and "no such" in str(error):
+        return SchemaChangedError, f"the tables have changed: {_first_line(error)}"
+    if isinstance(error, psycopg.errors.LockNotAvailable):
+        return SourceTimeoutError, "a table is locked, as by a migration"
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return SourceTimeoutError, "the database cancelled a statement that took too long"
+    return SourceUnavailableError, f"the database cannot be read: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

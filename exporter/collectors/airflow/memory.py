@@ -1,0 +1,144 @@
+"""The collector's memory as checkpoint entries: encoded, compared, decoded again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from exporter.collectors.airflow.runs import RunMemory
+from exporter.collectors.airflow.tries import Begun, Memory
+from exporter.model import RunKey, TaskKey, TryKey
+from exporter.samples import Checkpoint, EntryKey
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Everything that the collector keeps from one sample to the next; moments are Unix seconds."""
+
+    tries: Memory | None = None
+    runs: RunMemory = field(default_factory=RunMemory)
+    queues: Mapping[str, bool] = field(default_factory=dict)
+    last_success: Mapping[str, float] = field(default_factory=dict)
+    last_finish: Mapping[str, float] = field(default_factory=dict)
+
+
+def checkpoint(before: Remembered, after: Remembered) -> Checkpoint:
+    """Return what changed from one memory to the next, as entries."""
+    put: dict[EntryKey, str] = {}
+    drop: list[EntryKey] = []
+
+    def compare(
+        section: str, old: Mapping[K, V], new: Mapping[K, V], key: Callable[[K], str],
+        value: Callable[[V], str],
+    ) -> None:  # fmt: skip
+        if old is new:
+            return
+        put.update(
+            ((section, key(k)), value(v)) for k, v in new.items() if k not in old or old[k] != v
+        )
+        drop.extend((section, key(k)) for k in old if k not in new)
+
+    old_tries, new_tries = before.tries, after.tries
+    compare("tries", _moments(old_tries), _moments(new_tries), str, datetime.isoformat)
+    compare(
+        "begun", old_tries.begun if old_tries else {}, new_tries.begun if new_tries else {},
+        _task_text, _begun_text,
+    )  # fmt: skip
+    compare(
+        "counted", old_tries.counted if old_tries else {}, new_tries.counted if new_tries else {},
+        _try_text, datetime.isoformat,
+    )  # fmt: skip
+    compare("runs", {"cursor": before.runs.cursor}, {"cursor": after.runs.cursor}, str, str)
+    compare("run_active", before.runs.active, after.runs.active, str, _run_text)
+    compare("run_counted", before.runs.counted, after.runs.counted, _run_text, datetime.isoformat)
+    compare("queue", before.queues, after.queues, str, str)
+    compare("last_success", before.last_success, after.last_success, str, repr)
+    compare("last_finish", before.last_finish, after.last_finish, str, repr)
+    if before.tries is None:
+        # Nothing has been written yet, so the cursor is new even when it is 0.
+        put["runs", "cursor"] = str(after.runs.cursor)
+    return Checkpoint(put, drop)
+
+
+def restored(entries: Mapping[EntryKey, str]) -> Remembered:
+    """Return the memory that a ledger's entries hold; raise ValueError when they make no sense."""
+    sections: dict[str, dict[str, str]] = {}
+    for (name, key), value in entries.items():
+        sections.setdefault(name, {})[key] = value
+
+    def section(name: str) -> dict[str, str]:
+        return sections.get(name, {})
+
+    runs = RunMemory(
+        cursor=int(section("runs").get("cursor", "0")),
+        active={int(key): _run_key(value) for key, value in section("run_active").items()},
+        counted={
+            _run_key(key): datetime.fromisoformat(value)
+            for key, value in section("run_counted").items()
+        },
+    )
+    return replace(
+        Remembered(runs=runs),
+        tries=_tries(section("tries"), section("begun"), section("counted")),
+        queues=dict.fromkeys(section("queue"), True),
+        last_success={dag: float(value) for dag, value in section("last_success").items()},
+        last_finish={dag: float(value) for dag, value in section("last_finish").items()},
+    )
+
+
+def _tries(
+    moments: Mapping[str, str], begun: Mapping[str, str], counted: Mapping[str, str]
+) -> Memory | None:
+    if not moments:
+        return None
+    return Memory(
+        first_look=datetime.fromisoformat(moments["first_look"]),
+        since=datetime.fromisoformat(moments["since"]),
+        begun={_task_key(key): _begun(value) for key, value in begun.items()},
+        counted={_try_key(key): datetime.fromisoformat(end) for key, end in counted.items()},
+    )
+
+
+def _moments(memory: Memory | None) -> dict[str, datetime]:
+    return {"first_look": memory.first_look, "since": memory.since} if memory else {}
+
+
+def _task_text(key: TaskKey) -> str:
+    return json.dumps(key)
+
+
+def _task_key(text: str) -> TaskKey:
+    return TaskKey(*json.loads(text))
+
+
+def _try_text(key: TryKey) -> str:
+    return json.dumps([*key.key, key.start.isoformat()])
+
+
+def _try_key(text: str) -> TryKey:
+    *task, start = json.loads(text)
+    return TryKey(TaskKey(*task), datetime.fromisoformat(start))
+
+
+def _begun_text(begun: Begun) -> str:
+    return json.dumps([begun.state, begun.start.isoformat()])
+
+
+def _begun(text: str) -> Begun:
+    state, start = json.loads(text)
+    return Begun(state, datetime.fromisoformat(start))
+
+
+def _run_text(key: RunKey) -> str:
+    return json.dumps(key)
+
+
+def _run_key(text: str) -> RunKey:
+    found: Any = json.loads(text)
+    return RunKey(*found)

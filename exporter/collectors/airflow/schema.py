@@ -1,0 +1,282 @@
+"""What the metadata database at hand offers: tables, columns and features, found by probing.
+
+Versions are never trusted: a patch release may move the schema, and a missing grant looks the same
+as a missing column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+    and_,
+    column,
+    func,
+    select,
+    table,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from exporter.errors import SourceUnavailableError
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: naive values, as SQLite and MySQL hold them, are UTC already."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Send what the backend compares with: naive UTC where it knows no time zones."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return value.astimezone(timezone.utc).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return an aware datetime in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            return value.replace(tzinfo=timezone.utc)
+        return value.astimezone(timezone.utc)
+
+
+_Columns: TypeAlias = Mapping[str, TypeEngine[Any]]
+_MOMENT: TypeEngine[Any] = UtcDateTime()
+_TEXT: TypeEngine[Any] = String()
+_INTEGER: TypeEngine[Any] = Integer()
+
+_TRY: _Columns = {
+    **dict.fromkeys(("dag_id", "task_id", "run_id", "state"), _TEXT),
+    "map_index": _INTEGER,
+    **dict.fromkeys(("start_date", "end_date", "queued_dttm", "scheduled_dttm"), _MOMENT),
+    "duration": Float(),
+    "pid": _INTEGER,
+    **dict.fromkeys(("operator", "queue", "pool"), _TEXT),
+}
+
+READ: Mapping[str, _Columns] = {
+    "alembic_version": {"version_num": _TEXT},
+    "task_instance": {
+        **_TRY,
+        "pool_slots": _INTEGER,
+        "last_heartbeat_at": _MOMENT,
+        "job_id": _INTEGER,
+    },
+    "task_instance_history": {**_TRY, "try_number": _INTEGER},
+    "dag_run": {
+        "id": BigInteger(),
+        **dict.fromkeys(("dag_id", "run_id", "run_type", "state"), _TEXT),
+        **dict.fromkeys(("start_date", "end_date", "updated_at", "run_after"), _MOMENT),
+        "data_interval_end": _MOMENT,
+        "clear_number": _INTEGER,
+    },
+    "dag": {
+        "dag_id": _TEXT,
+        "owners": _TEXT,
+        **dict.fromkeys(("is_paused", "is_stale", "is_active"), Boolean(create_constraint=False)),
+        **dict.fromkeys(
+            (
+                "next_dagrun_create_after",
+                "next_dagrun_data_interval_start",
+                "next_dagrun_data_interval_end",
+                "last_parsed_time",
+            ),
+            _MOMENT,
+        ),
+        "max_active_runs": _INTEGER,
+        "last_parse_duration": Float(),
+    },
+    "dag_tag": {"dag_id": _TEXT, "name": _TEXT},
+    "slot_pool": {
+        "pool": _TEXT,
+        "slots": _INTEGER,
+        "include_deferred": Boolean(create_constraint=False),
+    },
+    "job": {
+        "id": _INTEGER,
+        **dict.fromkeys(("job_type", "state", "hostname"), _TEXT),
+        "latest_heartbeat": _MOMENT,
+    },
+    "import_error": {"id": _INTEGER},
+    "trigger": {"id": _INTEGER, "triggerer_id": _INTEGER},
+    "deadline": {"id": _TEXT, "missed": Boolean(create_constraint=False)},
+}
+"""Every table and column that this collector may read."""
+
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "task_instance": frozenset(_TRY) - {"scheduled_dttm"} | {"pool_slots"},
+    "task_instance_history": frozenset(_TRY) - {"scheduled_dttm"} | {"try_number"},
+    "dag_run": frozenset({"id", "dag_id", "run_id", "run_type", "state", "start_date", "end_date"}),
+}
+"""What counting tries cannot do without."""
+
+FEATURES: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "dags": {"dag": frozenset({"dag_id", "is_paused"})},
+    "dag_tags": {"dag_tag": frozenset({"dag_id", "name"})},
+    "pools": {"slot_pool": frozenset({"pool", "slots"})},
+    "components": {"job": frozenset({"job_type", "state", "hostname", "latest_heartbeat"})},
+    "import_errors": {"import_error": frozenset({"id"})},
+    "triggers": {"trigger": frozenset({"id", "triggerer_id"})},
+    "deadlines": {"deadline": frozenset({"missed"})},
+    "revision": {"alembic_version": frozenset({"version_num"})},
+}
+"""What each optional part of a sample reads; a missing one costs that part alone."""
+
+HEARTBEAT = "heartbeats"
+"""The feature that finds finished tries by their heartbeat; without it runs are swept."""
+
+_VERSIONS = {
+    "22ed7efa9da2": "2.10",
+    "5f2621c13b39": "2.11",
+    "29ce7909c52b": "3.0",
+    "fe199e1abd77": "3.0",
+    "cc92b33c6709": "3.1",
+    "509b94a1042d": "3.1",
+    "1d6611b6ab7c": "3.2",
+    "d2f4e1b3c5a7": "3.3",
+}
+"""Airflow minor version by alembic revision; 2.10.3 and later share 2.11's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The tables at hand, each with only the columns that may be read."""
+
+    backend: str
+    tables: Mapping[str, Table]
+    revision: str | None
+
+    @property
+    def version(self) -> str | None:
+        """The Airflow minor version, where the revision is a known one."""
+        return _VERSIONS.get(self.revision or "")
+
+    def has(self, name: str, *columns: str) -> bool:
+        """Tell whether the table and all the columns may be read."""
+        found = self.tables.get(name)
+        return found is not None and all(column in found.c for column in columns)
+
+    def features(self) -> dict[str, bool]:
+        """Tell by name which optional features the database offers."""
+        offered = {
+            name: all(self.has(each, *columns) for each, columns in needs.items())
+            for name, needs in FEATURES.items()
+        }
+        return {**offered, HEARTBEAT: self.heartbeat_in_row or self.heartbeat_in_job}
+
+    @property
+    def heartbeat_in_row(self) -> bool:
+        """Tell whether a try's heartbeat is in its own row (Airflow 3)."""
+        return self.has("task_instance", "last_heartbeat_at")
+
+    @property
+    def heartbeat_in_job(self) -> bool:
+        """Tell whether a try's heartbeat is in the row of its job (Airflow 2)."""
+        return self.has("task_instance", "job_id") and self.has(
+            "job", "id", "job_type", "latest_heartbeat"
+        )
+
+
+def probed(connection: Connection, schema_name: str | None) -> Schema:
+    """Look at the database; raise SourceUnavailableError when no tries can be counted in it."""
+    backend = connection.dialect.name
+    present = _present(connection, schema_name)
+    metadata = MetaData(schema=schema_name if backend == "postgresql" else None)
+    tables = {
+        name: _table(metadata, name, columns, present[name])
+        for name, columns in READ.items()
+        if name in present
+    }
+    missing = _missing(present)
+    if missing:
+        raise SourceUnavailableError(_explained(connection, missing, present, schema_name))
+    return Schema(backend, tables, _revision(connection, tables))
+
+
+def _table(
+    metadata: MetaData, name: str, columns: Mapping[str, TypeEngine[Any]], present: set[str]
+) -> Table:
+    return Table(name, metadata, *[Column(c, kind) for c, kind in columns.items() if c in present])
+
+
+def _present(connection: Connection, schema_name: str | None) -> dict[str, set[str]]:
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(_postgresql_columns(schema_name))
+    else:
+        rows = connection.execute(
+            text(
+                "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
+                " WHERE m.type = 'table'"
+            )
+        )
+    present: dict[str, set[str]] = {}
+    for table_name, column_name in rows:
+        present.setdefault(table_name, set()).add(column_name)
+    return present
+
+
+_COLUMNS = table(
+    "columns",
+    *map(column, ("table_schema", "table_name", "column_name")),
+    schema="information_schema",
+)
+
+
+def _postgresql_columns(schema_name: str | None) -> Any:  # noqa: ANN401 - a Select of two columns
+    # information_schema shows what is granted, pg_catalog everything.
+    names = select(_COLUMNS.c.table_name, _COLUMNS.c.column_name)
+    if schema_name is None:
+        where = _COLUMNS.c.table_schema == func.any(func.current_schemas(False))
+    else:
+        where = _COLUMNS.c.table_schema == schema_name
+    return names.where(and_(where, _COLUMNS.c.table_name.in_(list(READ))))
+
+
+def _missing(present: Mapping[str, set[str]]) -> list[str]:
+    missing = []
+    for name, columns in REQUIRED.items():
+        if name not in present:
+            missing.append(name)
+        else:
+            missing += [f"{name}.{column}" for column in sorted(columns - present[name])]
+    return missing
+
+
+def _explained(
+    connection: Connection,
+    missing: Iterable[str],
+    present: Mapping[str, set[str]],
+    schema_name: str | None,
+) -> str:
+    where = f"schema {schema_name}" if schema_name else "the database"
+    sentence = f"{where} lacks or does not grant: {', '.join(missing)}"
+    if connection.dialect.name == "postgresql" and "task_instance" not in present:
+        statement = select(_COLUMNS.c.table_schema).where(_COLUMNS.c.table_name == "task_instance")
+        others = sorted({name for (name,) in connection.execute(statement.limit(100))})
+        if others:
+            sentence += f"; Airflow's tables are in schema {others[0]}: set --airflow.schema"
+    return sentence
+
+
+def _revision(connection: Connection, tables: Mapping[str, Table]) -> str | None:
+    versions = tables.get("alembic_version")
+    if versions is None or "version_num" not in versions.c:
+        return None
+    return connection.execute(select(versions.c.version_num).limit(1)).scalar()

@@ -1,0 +1,362 @@
+"""Every option declared once: flag, variable, default, help; and where its value comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from exporter import catalogue
+from exporter.errors import ConfigError
+from exporter.logs import FORMATS, LEVELS
+
+ENVIRONMENT_PREFIX = "AIRFLOW_PERF_EXPORTER_"
+MAX_FILE_BYTES = 128 * 1024
+_LONGEST_SECONDS = 3650 * 86400.0
+"""Threads cannot wait for ever: above some centuries the wait itself fails."""
+_MOST_DIGITS = 15
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off"})
+
+T = TypeVar("T")
+Parser = Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How one setting is written outside: its flag, what its text means, and its help."""
+
+    flag: str
+    help: str
+    parse: Parser
+    metavar: str
+    is_switch: bool = False
+    repeatable: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of the same setting."""
+        return ENVIRONMENT_PREFIX + re.sub(r"[.-]", "_", self.flag.removeprefix("--")).upper()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The path of the same setting in the configuration file."""
+        return tuple(self.flag.removeprefix("--").split("."))
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as 500ms, 5s, 1m, 2h or 7d; a bare number means seconds."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        message = "a duration such as 500ms, 5s, 1m, 2h or 7d"
+        raise ValueError(message)
+    value = float(found[1]) * _UNITS[found[2]]
+    if value > _LONGEST_SECONDS:
+        message = "a duration of at most 3650d"
+        raise ValueError(message)
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    """Read a duration of at least 100 ms."""
+    value = seconds(text)
+    if value < 0.1:  # noqa: PLR2004 - below it a collector would do nothing but sample
+        message = "a duration of at least 100ms"
+        raise ValueError(message)
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number that is not negative."""
+    if not text.strip().isdecimal() or len(text) > _MOST_DIGITS:
+        message = f"a whole number of at most {_MOST_DIGITS} digits"
+        raise ValueError(message)
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """Read a yes or no."""
+    lowered = text.strip().lower()
+    if lowered not in _ON | _OFF:
+        message = "true or false"
+        raise ValueError(message)
+    return lowered in _ON
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """Read a regular expression."""
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        message = f"a regular expression ({error})"
+        raise ValueError(message) from None
+
+
+def existing_family(text: str) -> str:
+    """Read the name of a metric family that the catalogue declares."""
+    if text not in catalogue.BY_NAME:
+        message = "the name of an exported metric family"
+        raise ValueError(message)
+    return text
+
+
+def one_of(*allowed: str) -> Parser:
+    """Make a parser that takes only these words."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            message = f"one of {', '.join(allowed)}"
+            raise ValueError(message)
+        return text
+
+    return parse
+
+
+def _option(
+    flag: str,
+    default: Any,  # noqa: ANN401
+    help_text: str,
+    parse: Parser = str,
+    metavar: str = "TEXT",
+    **more: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401 - stands for a dataclass field of any type
+    option = Option(flag, help_text, parse, metavar, **more)
+    return field(default=default, metadata={"option": option})
+
+
+def _switch(flag: str, default: bool, help_text: str) -> Any:  # noqa: ANN401
+    return _option(flag, default, help_text, switch, "", is_switch=True)
+
+
+def _seconds(flag: str, default: float, help_text: str, parse: Parser = positive_seconds) -> Any:  # noqa: ANN401
+    return _option(flag, default, help_text, parse, "DURATION")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of the daemon, with its default."""
+
+    config_file: Path | None = _option(
+        "--config.file", None, "YAML file with the same keys as the flags, nested.", Path, "FILE"
+    )
+    state_path: Path | None = _option(
+        "--state.path",
+        None,
+        "Directory of the ledger: with it, totals survive a restart and downtime is caught up. "
+        "Without it, counters start at zero from now.",
+        Path,
+        "DIRECTORY",
+    )
+    log_level: str = _option(
+        "--log.level", "info", f"Least severe level that is logged ({', '.join(LEVELS)}).",
+        one_of(*LEVELS), "LEVEL",
+    )  # fmt: skip
+    log_format: str | None = _option(
+        "--log.format", None,
+        f"Form of the log ({', '.join(FORMATS)}); console on a terminal, else json.",
+        one_of(*FORMATS), "FORMAT",
+    )  # fmt: skip
+    listen_address: tuple[str, ...] = _option(
+        "--web.listen-address", (":10112",), "Address to serve on; may be given several times.",
+        str, "ADDRESS", repeatable=True,
+    )  # fmt: skip
+    telemetry_path: str = _option(
+        "--web.telemetry-path", "/metrics", "Path under which metrics are served.", str, "PATH"
+    )
+    max_requests: int = _option(
+        "--web.max-requests", 40, "Most requests answered at a time; above, 503. 0 is no limit.",
+        count, "NUMBER",
+    )  # fmt: skip
+    airflow: bool = _switch("--collector.airflow", True, "Sample the Airflow metadata database.")
+    airflow_interval: float = _seconds(
+        "--collector.airflow.interval", 5.0, "How often the database is sampled."
+    )
+    airflow_timeout: float = _seconds(
+        "--collector.airflow.timeout", 5.0, "How long one sample of the database may take."
+    )
+    airflow_facts_interval: float = _seconds(
+        "--collector.airflow.facts-interval", 60.0,
+        "How often facts that change slowly are read (DAGs, tags, pools, components).",
+    )  # fmt: skip
+    dsn_file: Path | None = _option(
+        "--airflow.dsn-file", None,
+        "File with the database's address; read again on each reconnect.", Path, "FILE",
+    )  # fmt: skip
+    allow_dsn_command: bool = _switch(
+        "--airflow.allow-dsn-command", False,
+        "Run the program that AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD names.",
+    )  # fmt: skip
+    airflow_schema: str | None = _option(
+        "--airflow.schema", None, "PostgreSQL schema of Airflow's tables.", str, "NAME"
+    )
+    airflow_home: Path | None = _option(
+        "--airflow.home", None, "Airflow's home, to find airflow.cfg and airflow.db.", Path,
+        "DIRECTORY",
+    )  # fmt: skip
+    overlap: float = _seconds(
+        "--airflow.overlap", 120.0,
+        "How much of the past each sample reads again: commits and clocks may be this late.",
+    )  # fmt: skip
+    heartbeat_timeout: float = _seconds(
+        "--airflow.heartbeat-timeout", 300.0,
+        "Age from which a running try's heartbeat is stale, as Airflow is configured.",
+    )  # fmt: skip
+    default_queue: str = _option(
+        "--airflow.default-queue", "default", "Queue that is always exposed.", str, "NAME"
+    )
+    dag_include: re.Pattern[str] | None = _option(
+        "--airflow.dag-include", None, "Only DAGs whose whole id matches are exposed by DAG.",
+        pattern, "REGEX",
+    )  # fmt: skip
+    dag_exclude: re.Pattern[str] | None = _option(
+        "--airflow.dag-exclude", None, "DAGs whose whole id matches are not exposed by DAG.",
+        pattern, "REGEX",
+    )  # fmt: skip
+    team: re.Pattern[str] | None = _option(
+        "--airflow.team-regex", None,
+        "Finds the team in a DAG's owners, then its tags: the first group, or the whole match.",
+        pattern, "REGEX",
+    )  # fmt: skip
+    disabled: tuple[str, ...] = _option(
+        "--metrics.disable", (), "Metric family that is not exposed; may be given several times.",
+        existing_family, "FAMILY", repeatable=True,
+    )  # fmt: skip
+    hold: float = _seconds(
+        "--series.hold", 60.0,
+        "How long a new series is published at 0 before it counts, so that increase() sees it.",
+        seconds,
+    )  # fmt: skip
+    idle_expiry: float = _seconds(
+        "--series.idle-expiry", 7 * 86400.0, "How long an idle counter or histogram stays."
+    )
+    max_histogram_children: int = _option(
+        "--series.max-histogram-children", 10_000, "Most label sets of one histogram.", count,
+        "NUMBER",
+    )  # fmt: skip
+    max_per_family: int = _option(
+        "--series.max-per-family", 50_000, "Most label sets of any other family.", count, "NUMBER"
+    )
+
+
+def options() -> dict[str, Option]:
+    """Return every option by the name of its field."""
+    return {each.name: each.metadata["option"] for each in fields(Settings)}
+
+
+def default(name: str) -> Any:  # noqa: ANN401 - each field has its own type
+    """Return the default of a field."""
+    found: Field[Any] = next(each for each in fields(Settings) if each.name == name)
+    return None if found.default is MISSING else found.default
+
+
+def shown(value: object) -> str:
+    """Return a default as a user would write it; empty for nothing."""
+    if value is None or value == ():
+        return ""
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}s" if isinstance(value, float) else str(value)
+
+
+def loaded(flags: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> Settings:
+    """Return the settings: flag before variable before file before default.
+
+    `flags` holds texts by field name. Raises ConfigError naming what is wrong and what is allowed.
+    """
+    file_name = flags.get("config_file") or environ.get(options()["config_file"].variable)
+    content = _file(Path(str(file_name))) if file_name else {}
+    values: dict[str, Any] = {}
+    for name, option in options().items():
+        if name in flags:
+            values[name] = _value(option, flags[name], option.flag)
+        elif environ.get(option.variable):
+            values[name] = _value(option, environ[option.variable], option.variable)
+        elif option.key in content:
+            origin = f"{file_name}: {'.'.join(option.key)}"
+            values[name] = _value(option, content[option.key], origin)
+    return Settings(**values)
+
+
+def _value(option: Option, given: str | list[str], origin: str) -> Any:  # noqa: ANN401 - the field's type
+    if option.repeatable:
+        many = given if isinstance(given, list) else [part.strip() for part in given.split(",")]
+        return tuple(_parsed(option, each, origin) for each in many if each)
+    if isinstance(given, list):
+        message = f"{origin}: takes one value, not a list"
+        raise ConfigError(message)
+    return _parsed(option, given, origin)
+
+
+def _parsed(option: Option, text: str, origin: str) -> Any:  # noqa: ANN401 - the field's type
+    try:
+        return option.parse(text)
+    except ValueError as error:
+        message = f"{origin}: {text[:100]!r} is not {error}"
+        raise ConfigError(message) from None
+
+
+def _file(path: Path) -> dict[tuple[str, ...], str | list[str]]:
+    content = _content(path)
+    try:
+        # Aliases are refused before anything is built: nested ones grow without bound.
+        for each in yaml.parse(content, yaml.SafeLoader):
+            if isinstance(each, yaml.AliasEvent):
+                message = f"--config.file {path}: aliases (*{each.anchor}) are not allowed"
+                raise ConfigError(message)
+        tree = yaml.safe_load(content)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" near line {mark.line + 1}" if mark else ""
+        message = f"--config.file {path}: is not valid YAML{where}"
+        raise ConfigError(message) from None
+    return _flattened({} if tree is None else tree, path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            missing = not path.exists()
+            message = f"--config.file {path}: {'no such file' if missing else 'not a regular file'}"
+            raise ConfigError(message)
+        with path.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        message = f"--config.file {path}: {error.strerror or 'cannot be read'}"
+        raise ConfigError(message) from None
+    if len(content) > MAX_FILE_BYTES:
+        message = f"--config.file {path}: larger than {MAX_FILE_BYTES} bytes"
+        raise ConfigError(message)
+    return content
+
+
+def _flattened(tree: object, path: Path) -> dict[tuple[str, ...], str | list[str]]:
+    if not isinstance(tree, dict):
+        message = f"--config.file {path}: must hold settings by name"
+        raise ConfigError(message)
+    known = {option.key: option for name, option in options().items() if name != "config_file"}
+    sections = {key[:length] for key in known for length in range(1, len(key) + 1)}
+    flat: dict[tuple[str, ...], str | list[str]] = {}
+    waiting: list[tuple[tuple[str, ...], object]] = [((str(k),), v) for k, v in tree.items()]
+    while waiting:
+        key, value = waiting.pop()
+        # `enabled` is the switch of a section that has settings of its own.
+        if key[-1] == "enabled" and key[:-1] in known and known[key[:-1]].is_switch:
+            key = key[:-1]
+        if isinstance(value, dict) and key in sections:
+            waiting += [((*key, str(name)), each) for name, each in value.items()]
+        elif key not in known:
+            message = f"{path}: {'.'.join(key)[:100]}: no such setting"
+            raise ConfigError(message)
+        elif isinstance(value, list):
+            flat[key] = [str(each) for each in value]
+        elif value is not None:
+            flat[key] = str(value)
+    return flat

@@ -1,0 +1,260 @@
+"""The demo: an embedded Airflow database, real task processes, and the loop that drives them."""
+
+from __future__ import annotations
+
+import fcntl
+import random
+import select
+import shutil
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import sqlalchemy as sa
+import structlog
+
+from exporter.clock import Clock
+from exporter.demo import database, past
+from exporter.demo.dags import BY_ID
+from exporter.demo.database import Tables
+from exporter.demo.executor import Executor
+from exporter.demo.facts import FactRows
+from exporter.demo.process import Processes
+from exporter.demo.rows import TaskRows
+from exporter.demo.runs import RunRows
+from exporter.demo.scheduler import Scheduler
+from exporter.demo.user import User
+from exporter.errors import ConfigError
+
+STEP_SECONDS = 0.5
+"""How often the scheduler and the executor have their turn."""
+KEPT = timedelta(hours=1)
+"""How long the rows and logs of finished runs stay."""
+_CLOSE_SECONDS = 1.0
+_LISTEN_SECONDS = 0.25
+"""How soon the loop notices at the latest that it must stop."""
+_LOGS = "logs"
+
+Action = Callable[[sa.Connection, datetime], object]
+
+
+@dataclass(slots=True)
+class _Timer:
+    """Something to be done again and again; times in monotonic seconds."""
+
+    interval_seconds: float
+    action: Action
+    due: float
+
+
+class Demo:
+    """An Airflow installation in a directory, alive between `start` and `stop`."""
+
+    def __init__(
+        self, directory: Path, clock: Clock | None = None, seed: int = 0, pace: float = 1.0
+    ) -> None:
+        """Prepare; `pace` is how many times faster than life everything goes, for tests."""
+        self._directory = directory.absolute()
+        self._clock = clock or Clock()
+        self._seed = seed
+        self._pace = pace
+        self._log = structlog.get_logger("exporter.demo")
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._close_seconds = _CLOSE_SECONDS
+
+    @property
+    def dsn(self) -> str:
+        """The address of the metadata database."""
+        return f"sqlite:///{database.path(self._directory)}"
+
+    def start(self) -> None:
+        """Open or create the database, start the executor, and set the workload going.
+
+        Raises ConfigError when another demo uses the directory.
+        """
+        with ExitStack() as stack:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_locked(self._directory))
+            engine, tables = database.opened(self._directory, self._fill)
+            stack.callback(engine.dispose)
+            connection = stack.enter_context(engine.connect())
+            processes = Processes()
+            stack.callback(lambda: processes.close(self._close_seconds))
+            workload = self._workload(connection, tables, processes)
+            stack.callback(workload.close)
+            resources = stack.pop_all()
+        self._stop.clear()
+        self._thread = threading.Thread(
+            target=self._run, args=(workload, resources), name="demo", daemon=True
+        )
+        self._thread.start()
+        self._log.info("demo.started", directory=str(self._directory), executor=processes.pid)
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the workload and every process of it; raise TimeoutError if that fails."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._close_seconds = timeout_seconds
+        self._stop.set()
+        # The executor is given the time, and what is left of it is killed after that.
+        thread.join(timeout_seconds + 2 * _CLOSE_SECONDS)
+        if thread.is_alive():
+            message = f"the demo did not stop within {timeout_seconds:g} s"
+            raise TimeoutError(message)
+        self._log.info("demo.stopped")
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the workload is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _fill(self, connection: sa.Connection, tables: Tables) -> None:
+        past.fill(connection, tables, self._now(), self._chance(), self._pace)
+
+    def _workload(
+        self, connection: sa.Connection, tables: Tables, processes: Processes
+    ) -> Workload:
+        return Workload(
+            connection=connection,
+            tables=tables,
+            processes=processes,
+            logs=self._directory / _LOGS,
+            now=self._now,
+            monotonic=self._clock.monotonic,
+            chance=self._chance(),
+            pace=self._pace,
+        )
+
+    def _run(self, workload: Workload, resources: ExitStack) -> None:
+        try:
+            with resources:
+                while not self._stop.is_set():
+                    workload.turn()
+        except Exception:  # noqa: BLE001 - the exporter goes on, and its log says why the demo does not
+            self._log.exception("demo.failed")
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.wall(), timezone.utc)
+
+    def _chance(self) -> random.Random:
+        return random.Random(self._seed)  # noqa: S311 - nothing here is secret
+
+
+class Workload:
+    """The parts of the demo and when each has its turn; used by one thread."""
+
+    def __init__(
+        self,
+        *,
+        connection: sa.Connection,
+        tables: Tables,
+        processes: Processes,
+        logs: Path,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        chance: random.Random,
+        pace: float,
+    ) -> None:
+        """Start the components, and take over what earlier ones have left."""
+        self._connection = connection
+        self._processes = processes
+        self._logs = logs
+        self._now = now
+        self._monotonic = monotonic
+        hostname = socket.gethostname()
+        tasks, self._runs = TaskRows(tables, chance), RunRows(tables, chance, pace)
+        self._facts = FactRows(tables, chance)
+        with connection.begin():
+            self._jobs = self._facts.started(connection, hostname, now())
+            versions = self._facts.versions(connection)
+            scheduler = Scheduler(
+                tables=tables, tasks=tasks, runs=self._runs, versions=versions,
+                jobs=self._jobs, pace=pace,
+            )  # fmt: skip
+            scheduler.adopt(connection, now())
+            self._replan(tables)
+        self._executor = Executor(
+            tables=tables, tasks=tasks, processes=processes, logs=logs, hostname=hostname,
+            chance=chance, pace=pace,
+        )  # fmt: skip
+        user = User(tables, tasks, self._runs, scheduler, chance)
+        self._timers = self._timetable(scheduler, user, pace)
+
+    def turn(self) -> None:
+        """Wait for the next report or the next timer, and do what it asks for."""
+        due = min(timer.due for timer in self._timers)
+        wait = max(0.0, due - self._monotonic())
+        readable, _, _ = select.select([self._processes], [], [], min(wait, _LISTEN_SECONDS))
+        if readable:
+            for report in self._processes.reports():
+                with self._connection.begin():
+                    self._executor.report(self._connection, report, self._now())
+        for timer in self._timers:
+            if self._monotonic() >= timer.due:
+                timer.due = self._monotonic() + timer.interval_seconds
+                with self._connection.begin():
+                    timer.action(self._connection, self._now())
+
+    def close(self) -> None:
+        """End the components in order."""
+        with self._connection.begin():
+            self._facts.stopped(self._connection, self._jobs, self._now())
+
+    def _timetable(self, scheduler: Scheduler, user: User, pace: float) -> list[_Timer]:
+        # Seconds to the first time, seconds between two, and what.
+        table: list[tuple[float, float, Action]] = [
+            (0.0, STEP_SECONDS, scheduler.step),
+            (0.0, STEP_SECONDS, self._work),
+            (0.0, 1.0, scheduler.look),
+            (5.0, 5.0, self._live),
+            (3.0, 20.0, self._facts.parsed),
+            (10.0, 10.0, scheduler.find_lost),
+            (60.0, 60.0, self._purge),
+            (2.0, 8.0, user.trigger),
+            (14.0, 20.0, user.clear_finished),
+            (17.0, 30.0, user.clear_running),
+            (23.0, 25.0, user.mark_task),
+            (31.0, 40.0, user.mark_run),
+        ]
+        start = self._monotonic()
+        return [_Timer(each / pace, action, start + first / pace) for first, each, action in table]
+
+    def _work(self, connection: sa.Connection, now: datetime) -> None:
+        self._processes.check()
+        self._executor.launch(connection)
+        self._executor.heartbeat(connection, now)
+
+    def _live(self, connection: sa.Connection, now: datetime) -> None:
+        self._facts.alive(connection, self._jobs, now)
+
+    def _purge(self, connection: sa.Connection, now: datetime) -> None:
+        for dag_id, run_id in self._runs.purged(connection, now - KEPT):
+            folder = self._logs / f"dag_id={dag_id}" / f"run_id={run_id}"
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _replan(self, tables: Tables) -> None:
+        """Leave out the runs that would have been due while no scheduler was there."""
+        dag = tables.dag
+        planned = sa.select(dag.c.dag_id, dag.c.next_dagrun_data_interval_start)
+        for dag_id, start in self._connection.execute(planned).all():
+            if start is not None:
+                self._runs.planned(self._connection, BY_ID[dag_id], self._now(), after=start)
+
+
+def _locked(directory: Path) -> ExitStack:
+    """Keep a second demo off the directory until the returned stack is closed."""
+    stack = ExitStack()
+    file = stack.enter_context((directory / "demo.lock").open("w"))
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stack.close()
+        message = f"--demo.path: another demo runs in {directory}."
+        raise ConfigError(message) from None
+    return stack

@@ -1,0 +1,109 @@
+"""Nouns that parts hand to one another: what an Airflow metadata database holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+LIVE_STATES = (
+    "scheduled",
+    "queued",
+    "running",
+    "restarting",
+    "deferred",
+    "up_for_retry",
+    "up_for_reschedule",
+    "awaiting_input",
+)
+"""States of a task instance that is neither finished nor waiting for its upstreams."""
+FINISHED_STATES = frozenset({"success", "failed", "skipped"})
+"""States of a try that ran and ended."""
+RUN_LIVE_STATES = ("queued", "running")
+RUN_FINISHED_STATES = frozenset({"success", "failed"})
+
+
+class TaskKey(NamedTuple):
+    """What names one task instance in every Airflow version."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int
+
+
+class TryKey(NamedTuple):
+    """What names one try: its task instance and when it started (UTC)."""
+
+    key: TaskKey
+    start: datetime
+
+
+class TryRow(NamedTuple):
+    """One row of `task_instance`, or of `task_instance_history` (`archived`)."""
+
+    key: TaskKey
+    state: str | None
+    start: datetime | None
+    end: datetime | None
+    duration: float | None
+    pid: int | None
+    operator: str | None
+    queue: str | None
+    pool: str | None
+    queued: datetime | None
+    scheduled: datetime | None
+    archived: bool
+
+
+class ActiveRow(NamedTuple):
+    """One task instance in a live state whose start is set (it may be a former try's)."""
+
+    key: TaskKey
+    state: str
+    start: datetime
+    heartbeat: datetime | None
+
+
+class ActiveGroup(NamedTuple):
+    """Task instances in a live state, counted by what they have in common."""
+
+    dag_id: str
+    task_id: str
+    operator: str | None
+    state: str
+    queue: str | None
+    pool: str | None
+    instances: int
+    slots: int
+    oldest_queued: datetime | None
+
+
+class RunRow(NamedTuple):
+    """One row of `dag_run`; `due` is when a scheduled run should have started."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    run_type: str
+    state: str
+    start: datetime | None
+    end: datetime | None
+    clear_number: int
+    due: datetime | None
+
+
+class RunKey(NamedTuple):
+    """What names one finish of a DAG run: clearing it makes another."""
+
+    id: int
+    clear_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedTry:
+    """A try to be counted, with its outcome: success, failed, skipped or up_for_retry."""
+
+    row: TryRow
+    outcome: str
+    duration_seconds: float

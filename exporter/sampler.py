@@ -1,0 +1,296 @@
+"""The sampler: one thread a collector, its schedule and deadline, and the one failure boundary."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from exporter import catalogue
+from exporter.clock import Clock
+from exporter.collectors.base import Collector
+from exporter.errors import RejectedError, SourceTimeoutError, SourceUnavailableError
+from exporter.samples import Batch, Sample
+from exporter.telemetry.store import Store
+
+REASONS = ("unavailable", "timeout", "rejected", "bug")
+"""Every value of `reason` in `airflow_perf_exporter_collector_errors_total`."""
+MIN_HOLD_SECONDS = 60.0
+"""Gauges of a failing collector are held three intervals, and at least this long."""
+SUPERVISION_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often a collector samples and how long it may take, in seconds."""
+
+    interval_seconds: float
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What is known of a collector at a moment; times are Unix seconds, 0 before the first."""
+
+    name: str
+    success: bool = False
+    finished_once: bool = False
+    duration_seconds: float = 0.0
+    last_success_wall: float = 0.0
+    last_reason: str | None = None
+    errors: dict[str, int] = field(default_factory=dict)
+
+
+class CollectorThread:
+    """One collector on its schedule: ticks, and keeps its health."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        schedule: Schedule,
+        store: Store,
+        clock: Clock,
+        after_tick: Callable[[], None],
+    ) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._collector = collector
+        self._schedule = schedule
+        self._store = store
+        self._clock = clock
+        self._after_tick = after_tick
+        self._log = structlog.get_logger("exporter.sampler").bind(collector=collector.name)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._errors = dict.fromkeys(REASONS, 0)
+        self._success = False
+        self._finished_once = False
+        self._duration_seconds = 0.0
+        self._last_success_wall = 0.0
+        self._last_reason: str | None = None
+        self._started: float | None = None
+        self._overdue = False
+        self._failing_since: float | None = None
+        self._dropped = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"collector-{collector.name}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to sample at once and then on every interval."""
+        self._thread.start()
+
+    def request_stop(self) -> None:
+        """Ask the thread to end and free what the collector waits for."""
+        self._stop.set()
+        self._collector.close()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for the thread; tell whether it ended."""
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def health(self) -> Health:
+        """Return a copy of the collector's health."""
+        with self._lock:
+            return Health(
+                self._collector.name,
+                self._success,
+                self._finished_once,
+                self._duration_seconds,
+                self._last_success_wall,
+                self._last_reason,
+                dict(self._errors),
+            )
+
+    def supervise(self) -> None:
+        """Note a tick that hangs past its deadline, and drop gauges that were held long enough."""
+        now = self._clock.monotonic()
+        with self._lock:
+            started = self._started
+            if started is not None and not self._overdue:
+                late = now - started
+                if late > self._schedule.timeout_seconds + SUPERVISION_SECONDS:
+                    self._overdue = True
+                    self._note_failure("timeout", late)
+            drop = (
+                not self._dropped
+                and self._failing_since is not None
+                and now - self._failing_since > self._hold_seconds
+            )
+            self._dropped = self._dropped or drop
+        if drop:
+            self._store.drop_gauges(self._collector.name)
+
+    def tick(self) -> None:
+        """Sample once. Whatever the collector raises ends here."""
+        started = self._clock.monotonic()
+        with self._lock:
+            self._started = started
+            self._overdue = False
+        try:
+            self._store.put(self._collector.name, self._collector.sample())
+            self._collector.accepted()
+        except SourceTimeoutError as error:
+            self._fail("timeout", str(error), started)
+        except SourceUnavailableError as error:
+            self._fail("unavailable", str(error), started)
+        except RejectedError as error:
+            self._fail("rejected", str(error), started)
+        except Exception as error:  # noqa: BLE001 - the failure boundary: nothing may end the process
+            reason = type(error).__name__
+            self._fail("bug", reason, started, bug=error)
+        else:
+            self._succeed(started)
+        self._after_tick()
+
+    def _run(self) -> None:
+        next_tick = self._clock.monotonic()
+        while not self._stop.is_set():
+            self.tick()
+            # Keep to the grid; ticks that were missed while one took long are skipped.
+            interval = self._schedule.interval_seconds
+            next_tick = max(next_tick + interval, self._clock.monotonic())
+            self._stop.wait(max(0.0, next_tick - self._clock.monotonic()))
+
+    def _succeed(self, started: float) -> None:
+        with self._lock:
+            recovered = self._failing_since is not None
+            self._failing_since = None
+            self._dropped = False
+            self._started = None
+            self._success = True
+            self._finished_once = True
+            self._duration_seconds = self._clock.monotonic() - started
+            self._last_success_wall = self._clock.wall()
+            self._last_reason = None
+        if recovered:
+            self._log.info("collector.recovered")
+
+    def _fail(self, reason: str, text: str, started: float, bug: Exception | None = None) -> None:
+        if self._stop.is_set():
+            return
+        with self._lock:
+            first = self._failing_since is None or self._last_reason != reason
+            self._started = None
+            # A hang that was noted already is not counted twice.
+            if not self._overdue:
+                self._note_failure(reason, self._clock.monotonic() - started)
+            self._last_reason = reason
+        if first:
+            self._log.error("collector.failed", reason=reason, error=text, exc_info=bug)
+        else:
+            self._log.debug("collector.still_failing", reason=reason, error=text)
+
+    def _note_failure(self, reason: str, duration_seconds: float) -> None:
+        self._success = False
+        self._finished_once = True
+        self._errors[reason] += 1
+        self._last_reason = reason
+        self._duration_seconds = duration_seconds
+        if self._failing_since is None:
+            self._failing_since = self._clock.monotonic()
+        for name in self._collector.volatile_sets:
+            self._store.drop_gauges(self._collector.name, name)
+
+    @property
+    def _hold_seconds(self) -> float:
+        return max(MIN_HOLD_SECONDS, 3 * self._schedule.interval_seconds)
+
+
+class Sampler:
+    """Every collector's thread, and one that watches over them and publishes."""
+
+    def __init__(
+        self, store: Store, clock: Clock, own_samples: Callable[[], Sequence[Sample]]
+    ) -> None:
+        """Prepare without collectors; `own_samples` adds series about other parts."""
+        self._store = store
+        self._clock = clock
+        self._own_samples = own_samples
+        self._threads: list[CollectorThread] = []
+        self._stop = threading.Event()
+        self._beat = clock.monotonic()
+        self._supervisor = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self._log = structlog.get_logger("exporter.sampler")
+
+    def add(self, collector: Collector, schedule: Schedule) -> None:
+        """Take a collector on, before `start`."""
+        self._threads.append(
+            CollectorThread(collector, schedule, self._store, self._clock, self.publish)
+        )
+
+    def start(self) -> None:
+        """Publish the health series, then start every thread."""
+        self.publish()
+        for thread in self._threads:
+            thread.start()
+        self._supervisor.start()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End every thread within the time; one that hangs is left to the end of the process."""
+        self._stop.set()
+        deadline = self._clock.monotonic() + timeout_seconds
+        for thread in self._threads:
+            thread.request_stop()
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._clock.monotonic()))
+        if self._supervisor.is_alive():
+            self._supervisor.join(max(0.1, deadline - self._clock.monotonic()))
+
+    def health(self) -> list[Health]:
+        """Return the health of every collector."""
+        return [thread.health() for thread in self._threads]
+
+    def ready(self) -> str | None:
+        """Return why the exporter is not ready: a collector has not finished its first tick."""
+        waiting = [health.name for health in self.health() if not health.finished_once]
+        return f"waiting for the first sample of: {', '.join(waiting)}" if waiting else None
+
+    def healthy(self) -> str | None:
+        """Return why the exporter is not healthy: the supervisor has been silent."""
+        silent = self._clock.monotonic() - self._beat
+        return (
+            f"the sampler has been silent for {silent:.0f} s" if silent > MIN_HOLD_SECONDS else None
+        )
+
+    def publish(self) -> None:
+        """Put the series about ourselves and publish a snapshot."""
+        samples = [*_health_samples(self.health()), *_store_samples(self._store)]
+        samples.extend(self._own_samples())
+        self._store.put(catalogue.SELF, Batch(gauges={"own": samples}))
+        self._store.publish()
+
+    def _run(self) -> None:
+        while not self._stop.wait(SUPERVISION_SECONDS):
+            self._beat = self._clock.monotonic()
+            for thread in self._threads:
+                thread.supervise()
+            self._store.advance()
+            self.publish()
+
+
+def _health_samples(health: Sequence[Health]) -> list[Sample]:
+    samples: list[Sample] = []
+    for each in health:
+        labels = (each.name,)
+        samples += [
+            Sample(catalogue.COLLECTOR_SUCCESS, labels, float(each.success)),
+            Sample(catalogue.COLLECTOR_DURATION, labels, each.duration_seconds),
+            Sample(catalogue.COLLECTOR_LAST_SUCCESS, labels, each.last_success_wall),
+        ]
+        samples += [
+            Sample(catalogue.COLLECTOR_ERRORS, (each.name, reason), float(count))
+            for reason, count in each.errors.items()
+        ]
+    return samples
+
+
+def _store_samples(store: Store) -> list[Sample]:
+    samples = [Sample(catalogue.STATE_PERSISTENT, (), float(store.persistent))]
+    for name, (children, dropped) in store.sizes().items():
+        if not name.startswith("airflow_perf_exporter_"):
+            samples.append(Sample(catalogue.SERIES, (name,), float(children)))
+            samples.append(Sample(catalogue.SERIES_DROPPED, (name,), float(dropped)))
+    return samples

@@ -1,0 +1,1 @@
+"""Samples in, bytes for scrapers out: store, ledger and exposition."""

@@ -1,0 +1,352 @@
+"""The store: batches validated whole, totals kept, gauges replaced as sets, snapshots published."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
+from exporter.clock import Clock
+from exporter.errors import RejectedError
+from exporter.samples import Batch, EntryKey, Labels, Sample
+from exporter.telemetry.exposition import Snapshot, rendered
+from exporter.telemetry.labels import canonical
+from exporter.telemetry.ledger import Change, Ledger, Total
+from exporter.telemetry.table import Child, Table
+
+GONE_DAG_SECONDS = 3600.0
+"""How long the children of a DAG that left the database stay: a parse hiccup must not drop them."""
+_EXPIRY_EVERY_SECONDS = 60.0
+_UNFOLD_BELOW = 0.8
+"""A family that folds takes new label sets again once it is this full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how many; seconds and children."""
+
+    hold_seconds: float = 60.0
+    idle_expiry_seconds: float = 7 * 86400.0
+    max_histogram_children: int = 10_000
+    max_per_family: int = 50_000
+
+
+class Store:
+    """Everything that is exposed; safe to call from every collector's thread."""
+
+    def __init__(
+        self,
+        families: Iterable[Family],
+        limits: Limits,
+        ledger: Ledger,
+        clock: Clock,
+        disabled: Collection[str] = (),
+    ) -> None:
+        """Start from what the ledger holds; samples of `disabled` families are not taken."""
+        self._disabled = frozenset(disabled)
+        self._tables = {family.name: Table(family) for family in families}
+        self._limits = limits
+        self._ledger = ledger
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._sets: dict[tuple[str, str], set[tuple[str, Labels]]] = {}
+        self._entries: dict[tuple[str, EntryKey], str] = {}
+        self._waiting: set[Child] = set()
+        """Children with pending amounts."""
+        self._unpublished: list[Child] = []
+        self._known_dags: frozenset[str] | None = None
+        self._expiry_at = 0.0
+        self._change = Change()
+        self._snapshot = Snapshot()
+        self._restore(ledger.load())
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The last published snapshot; reading it never waits."""
+        return self._snapshot
+
+    @property
+    def persistent(self) -> bool:
+        """Tell whether totals are written to the disk."""
+        return self._ledger.persistent
+
+    def checkpoint(self, collector: str) -> Mapping[EntryKey, str]:
+        """Return what the collector's checkpoints have put so far."""
+        with self._lock:
+            return {key: value for (name, key), value in self._entries.items() if name == collector}
+
+    def put(self, collector: str, batch: Batch) -> None:
+        """Apply a batch whole and write it to the ledger, or raise RejectedError and take nothing.
+
+        Nothing of it is exposed before the next `publish`: what a scrape saw is on the disk.
+        """
+        with self._lock:
+            self._validate(batch)
+            for family, labels in batch.announced:
+                if family.name not in self._disabled:
+                    self._announce(family, canonical(labels))
+            for sample in batch.increments:
+                if sample.family.name not in self._disabled:
+                    self._increase(sample)
+            for name, samples in batch.gauges.items():
+                self._replace_set((collector, name), samples)
+            for key in batch.checkpoint.drop:
+                self._entries.pop((collector, key), None)
+                self._change.drop_entry(collector, key)
+            for key, value in batch.checkpoint.put.items():
+                self._entries[collector, key] = value
+                self._change.put_entry(collector, key, value)
+            if batch.known_dags is not None:
+                self._known_dags = batch.known_dags
+            self._apply_due()
+            self._save()
+
+    def drop_gauges(self, collector: str, name: str | None = None) -> None:
+        """Remove one set of gauges of a collector, or all of them."""
+        with self._lock:
+            for key in [k for k in self._sets if k[0] == collector and name in (None, k[1])]:
+                self._replace_set(key, ())
+
+    def advance(self) -> None:
+        """Apply the observations whose hold is over, and expire idle children."""
+        with self._lock:
+            self._apply_due()
+            self._expire()
+            self._save()
+
+    def publish(self) -> Snapshot:
+        """Render what changed and make it what `snapshot` returns."""
+        with self._lock:
+            now = self._clock.monotonic()
+            for child in self._unpublished:
+                child.published_at = now
+            self._unpublished.clear()
+            self._snapshot = rendered(self._tables.values())
+            return self._snapshot
+
+    def children(self, family: Family) -> dict[Labels, tuple[float, tuple[int, ...]]]:
+        """Return total and bucket counts (empty for scalars) of every child of the family."""
+        with self._lock:
+            return {
+                child.labels: (child.amount.total, tuple(child.amount.counts or ()))
+                for child in self._tables[family.name]
+            }
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return by family name how many children it has and how many label sets were dropped."""
+        with self._lock:
+            return {name: (len(table), table.dropped) for name, table in self._tables.items()}
+
+    def close(self) -> None:
+        """Write what is left and close the ledger."""
+        with self._lock:
+            self._save()
+            self._ledger.close()
+
+    # Validation.
+
+    def _validate(self, batch: Batch) -> None:
+        for sample in batch.increments:
+            family = sample.family
+            self._check(family, sample.labels)
+            if not family.accumulated:
+                _reject(family, "is not accumulated: it takes no increments")
+            if not math.isfinite(sample.value):
+                _reject(family, f"cannot grow by {sample.value}")
+            if sample.value < 0:
+                _reject(family, f"cannot take the negative {sample.value}")
+        for samples in batch.gauges.values():
+            for sample in samples:
+                self._check(sample.family, sample.labels)
+                if sample.family.accumulated:
+                    _reject(sample.family, "is accumulated: it cannot be set")
+
+    def _check(self, family: Family, labels: Labels) -> None:
+        table = self._tables.get(family.name)
+        if table is None or table.family is not family:
+            _reject(family, "is not in the catalogue")
+        if len(labels) != len(family.labels):
+            _reject(family, f"has {len(family.labels)} labels, not {len(labels)}")
+
+    # Counters and histograms.
+
+    def _announce(self, family: Family, labels: Labels) -> None:
+        table = self._tables[family.name]
+        child = table.children.get(labels)
+        if child is None and self._has_room(table):
+            child = self._new(table, labels)
+        if child is not None:
+            child.touched = self._clock.wall()
+
+    def _increase(self, sample: Sample) -> None:
+        table = self._tables[sample.family.name]
+        child = self._child(table, canonical(sample.labels))
+        child.touched = self._clock.wall()
+        if self._is_due(child):
+            child.amount.add(sample.value, table.family.buckets)
+            child.block.text = None
+        else:
+            if child.pending is None:
+                child.pending = table.zero()
+                self._waiting.add(child)
+            child.pending.add(sample.value, table.family.buckets)
+        self._note(table, child)
+
+    def _child(self, table: Table, labels: Labels) -> Child:
+        child = table.children.get(labels)
+        if child is None and not self._has_room(table):
+            table.dropped += 1
+            labels = _folded(table.family, labels)
+            child = table.children.get(labels)
+        return child or self._new(table, labels)
+
+    def _new(self, table: Table, labels: Labels) -> Child:
+        child = table.add(labels)
+        child.touched = self._clock.wall()
+        self._unpublished.append(child)
+        self._note(table, child)
+        return child
+
+    def _has_room(self, table: Table) -> bool:
+        if not table.folding and len(table) >= self._cap(table.family):
+            table.folding = True
+            self._change.folding[table.family.name] = True
+        return not table.folding
+
+    def _cap(self, family: Family) -> int:
+        is_histogram = family.kind is Kind.HISTOGRAM
+        return self._limits.max_histogram_children if is_histogram else self._limits.max_per_family
+
+    def _is_due(self, child: Child) -> bool:
+        if self._limits.hold_seconds <= 0:
+            return True
+        if child.published_at is None:
+            return False
+        return self._clock.monotonic() - child.published_at >= self._limits.hold_seconds
+
+    def _apply_due(self) -> None:
+        for child in [child for child in self._waiting if self._is_due(child)]:
+            self._waiting.discard(child)
+            if child.pending is not None:
+                child.amount.merge(child.pending)
+                child.pending = None
+                child.block.text = None
+                self._note(child.block.table, child)
+
+    # Gauges.
+
+    def _replace_set(self, key: tuple[str, str], samples: Iterable[Sample]) -> None:
+        members: set[tuple[str, Labels]] = set()
+        for sample in samples:
+            if sample.family.name in self._disabled:
+                continue
+            table = self._tables[sample.family.name]
+            labels = canonical(sample.labels)
+            child = table.children.get(labels)
+            if child is None:
+                if len(table) >= self._cap(table.family):
+                    table.dropped += 1
+                    continue
+                child = table.add(labels)
+            child.owner = key
+            value = float(sample.value)
+            if child.amount.total != value:
+                child.amount.total = value
+                child.block.text = None
+            members.add((sample.family.name, labels))
+        for name, labels in self._sets.get(key, set()) - members:
+            table = self._tables[name]
+            child = table.children.get(labels)
+            if child is not None and child.owner == key:
+                table.remove(child)
+        self._sets[key] = members
+
+    # Expiry and the ledger.
+
+    def _expire(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._expiry_at:
+            return
+        self._expiry_at = now + _EXPIRY_EVERY_SECONDS
+        for table in self._tables.values():
+            if table.family.accumulated:
+                self._expire_children(table)
+
+    def _expire_children(self, table: Table) -> None:
+        wall = self._clock.wall()
+        for child in table:
+            idle = wall - child.touched
+            gone = idle > GONE_DAG_SECONDS and self._is_of_gone_dag(table.family, child)
+            if child.pending is None and (gone or idle > self._limits.idle_expiry_seconds):
+                table.remove(child)
+                self._change.remove_total(table.family.name, child.labels)
+        if table.folding and len(table) < _UNFOLD_BELOW * self._cap(table.family):
+            table.folding = False
+            self._change.folding[table.family.name] = False
+
+    def _is_of_gone_dag(self, family: Family, child: Child) -> bool:
+        if self._known_dags is None or "dag_id" not in family.labels:
+            return False
+        dag_id = child.labels[family.labels.index("dag_id")]
+        return dag_id != OTHER and dag_id not in self._known_dags
+
+    def _note(self, table: Table, child: Child) -> None:
+        self._change.put_total(_total(table, child))
+
+    def _save(self) -> None:
+        change, self._change = self._change, Change()
+        self._ledger.write(change, self._everything)
+
+    def _everything(self) -> Change:
+        everything = Change(entries=dict(self._entries))
+        for table in [table for table in self._tables.values() if table.family.accumulated]:
+            everything.folding[table.family.name] = table.folding
+            for child in table:
+                everything.put_total(_total(table, child))
+        return everything
+
+    def _restore(self, saved: Change) -> None:
+        self._entries = saved.entries
+        for name in saved.folding:
+            if name in self._tables:
+                self._tables[name].folding = True
+        for total in saved.totals.values():
+            self._restore_total(total)
+
+    def _restore_total(self, total: Total) -> None:
+        table = self._tables.get(total.family)
+        # A family that another version declared otherwise starts again at zero.
+        if table is None or not _fits(table, total):
+            return
+        child = table.add(total.labels)
+        child.amount = total.amount
+        child.touched = total.touched
+        self._unpublished.append(child)
+        if total.pending is not None:
+            child.pending = total.pending
+            self._waiting.add(child)
+
+
+def _total(table: Table, child: Child) -> Total:
+    return Total(table.family.name, child.labels, child.amount, child.pending, child.touched)
+
+
+def _fits(table: Table, total: Total) -> bool:
+    shapes = [len(amount.counts or ()) for amount in (table.zero(), total.amount)]
+    same_shape = shapes[0] == shapes[1]
+    return table.family.accumulated and same_shape and len(total.labels) == len(table.family.labels)
+
+
+def _folded(family: Family, labels: Labels) -> Labels:
+    return tuple(
+        value if name in BOUNDED_LABELS else OTHER
+        for name, value in zip(family.labels, labels, strict=True)
+    )
+
+
+def _reject(family: Family, why: str) -> NoReturn:
+    message = f"{family.name} {why}"
+    raise RejectedError(message)

@@ -1,0 +1,120 @@
+"""The children of one family, in blocks that remember their rendered bytes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from exporter.catalogue import Family, Kind
+from exporter.samples import Labels
+
+BLOCK_CHILDREN = 16
+"""Children a block: the unit that is rendered again when one of them changed."""
+
+
+class Amount:
+    """What one child has accumulated, or holds: a value, or bucket counts and a sum."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self, buckets: int = 0) -> None:
+        """Start at zero; `buckets` counts the finite bounds of a histogram, 0 for others."""
+        self.total = 0.0
+        self.counts = [0] * (buckets + 1) if buckets else None
+
+    def add(self, value: float, bounds: tuple[float, ...]) -> None:
+        """Add an increment, or observe a value in its bucket."""
+        self.total += value
+        if self.counts is not None:
+            self.counts[bisect_left(bounds, value)] += 1
+
+    def merge(self, other: Amount) -> None:
+        """Add what another amount holds."""
+        self.total += other.total
+        if self.counts is not None and other.counts is not None:
+            self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+
+
+class Child:
+    """One label set of a family, with its amount and what waits to be added to it."""
+
+    __slots__ = ("amount", "block", "labels", "owner", "pending", "published_at", "touched")
+
+    def __init__(self, labels: Labels, amount: Amount, block: Block) -> None:
+        """Place a new child, not published yet, into its block."""
+        self.labels = labels
+        self.amount = amount
+        self.block = block
+        self.pending: Amount | None = None
+        self.published_at: float | None = None
+        """Monotonic seconds of the first snapshot that held it."""
+        self.touched = 0.0
+        """Unix seconds when it last changed or was announced."""
+        self.owner: tuple[str, str] | None = None
+        """Collector and set that a gauge belongs to."""
+
+
+class Block:
+    """Up to `BLOCK_CHILDREN` children and their text, None when it must be rendered again."""
+
+    __slots__ = ("children", "table", "text")
+
+    def __init__(self, table: Table) -> None:
+        """Start empty and unrendered."""
+        self.table = table
+        self.children: list[Child] = []
+        self.text: bytes | None = None
+
+
+class Table:
+    """Every child of one family."""
+
+    def __init__(self, family: Family) -> None:
+        """Start without children."""
+        self.family = family
+        self.children: dict[Labels, Child] = {}
+        self.blocks: list[Block] = []
+        self.folding = False
+        self.dropped = 0
+        self._roomy: list[Block] = []
+        self._buckets = len(family.buckets) if family.kind is Kind.HISTOGRAM else 0
+
+    def __len__(self) -> int:
+        """Count the children."""
+        return len(self.children)
+
+    def __iter__(self) -> Iterator[Child]:
+        """Iterate over a copy: the caller may remove."""
+        return iter(list(self.children.values()))
+
+    def zero(self) -> Amount:
+        """Make an empty amount of the family's shape."""
+        return Amount(self._buckets)
+
+    def add(self, labels: Labels) -> Child:
+        """Create a child at zero; the label set must be new and canonical."""
+        block = self._block_with_room()
+        child = Child(labels, self.zero(), block)
+        block.children.append(child)
+        block.text = None
+        self.children[labels] = child
+        return child
+
+    def remove(self, child: Child) -> None:
+        """Take a child out; its block's room is used again."""
+        del self.children[child.labels]
+        block = child.block
+        if len(block.children) == BLOCK_CHILDREN:
+            self._roomy.append(block)
+        block.children.remove(child)
+        block.text = None
+
+    def _block_with_room(self) -> Block:
+        while self._roomy:
+            if len(self._roomy[-1].children) < BLOCK_CHILDREN:
+                return self._roomy[-1]
+            self._roomy.pop()
+        block = Block(self)
+        self.blocks.append(block)
+        self._roomy.append(block)
+        return block

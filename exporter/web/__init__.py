@@ -1,0 +1,1 @@
+"""What answers over HTTP: the server in its own thread, its routes and its page."""

@@ -1,0 +1,23 @@
+"""The bounds that keep any client from holding the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bound what clients may hold; the defaults suit a daemon that a few Prometheus servers read.
+
+    `stall_seconds` is the time in which a client must take one slice of an answer, so the slowest
+    reader that is served takes `wire.SLICE_BYTES` in it. `max_requests` 0 means unlimited, as in
+    node_exporter.
+    """
+
+    header_bytes: int = 16 * 1024
+    header_seconds: float = 10.0
+    idle_seconds: float = 10.0
+    stall_seconds: float = 10.0
+    linger_seconds: float = 1.0
+    max_connections: int = 512
+    max_requests: int = 40

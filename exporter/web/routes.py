@@ -1,0 +1,83 @@
+"""The paths that are served, and what each of them answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.errors import ConfigError
+from exporter.web import messages
+from exporter.web.messages import Request, Response, sentence
+from exporter.web.pages import CollectorStatus, landing
+
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
+
+_HEALTHY_PATHS = (messages.HEALTHY, "/healthz")
+_READY_PATHS = (messages.READY, "/readyz")
+_PAGE_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+class Snapshot(Protocol):
+    """Hold one finished exposition; later formats become further fields."""
+
+    @property
+    def text(self) -> tuple[bytes, ...]:
+        """Return the blocks of the text format 0.0.4."""
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Answer each path from what is ready; `healthy` and `ready` return None or what is wrong."""
+
+    snapshot: Callable[[], Snapshot]
+    healthy: Callable[[], str | None]
+    ready: Callable[[], str | None]
+    collectors: Callable[[], Sequence[CollectorStatus]]
+    version: str
+    telemetry_path: str = "/metrics"
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a telemetry path that could never be served."""
+        path = self.telemetry_path
+        taken = path in _HEALTHY_PATHS + _READY_PATHS
+        if taken or not path.startswith("/") or path.startswith("//") or set(path) & set("?#% "):
+            message = f"The telemetry path {path!r} must be a free path such as /metrics."
+            raise ConfigError(message)
+
+    def __call__(self, request: Request) -> Response:
+        """Return the answer to a request."""
+        path = request.path
+        if path == self.telemetry_path:
+            return self._metrics()
+        if path == "/":
+            return self._landing()
+        if path in _HEALTHY_PATHS:
+            return _verdict(self.healthy(), "Healthy.", messages.HEALTHY)
+        if path in _READY_PATHS:
+            return _verdict(self.ready(), "Ready.", messages.READY)
+        return sentence(404, f"Nothing is served here; metrics are at {self.telemetry_path}.")
+
+    def _metrics(self) -> Response:
+        # The request's Accept headers pick the format and the encoding here, once there are more.
+        return Response(
+            200,
+            TEXT_FORMAT,
+            self.snapshot().text,
+            headers=(("Vary", "Accept, Accept-Encoding"),),
+            path_class=messages.TELEMETRY,
+        )
+
+    def _landing(self) -> Response:
+        page = landing(self.version, self.telemetry_path, self.collectors())
+        return Response(200, "text/html; charset=utf-8", (page,), _PAGE_HEADERS, messages.LANDING)
+
+
+def _verdict(wrong: str | None, right: str, path_class: str) -> Response:
+    """Return a probe's answer, vital: an orchestrator must not kill us for busy scrapers."""
+    status, text = (200, right) if wrong is None else (503, wrong)
+    return sentence(status, text, path_class=path_class, vital=True)

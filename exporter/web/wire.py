@@ -1,0 +1,95 @@
+"""Translation between h11's events and our messages, and the cutting of bodies into slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from email.utils import formatdate
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import cast
+from urllib.parse import unquote
+
+import h11
+
+from exporter.web.messages import Request, Response
+
+SLICE_BYTES = 256 * 1024
+
+
+def request_from(event: h11.Request) -> Request:
+    """Return our request for h11's; repeated headers are joined by commas (RFC 9110, 5.3)."""
+    path, _, query = _origin_form(event.target.decode("ascii")).partition("?")
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in event.headers:
+        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Request(event.method.decode("ascii"), unquote(path), query, MappingProxyType(headers))
+
+
+def header_bytes(event: h11.Request) -> int:
+    """Return the size of a request's head, in bytes, without the version."""
+    fields = sum(len(name) + len(value) + 4 for name, value in event.headers)
+    return len(event.method) + len(event.target) + fields
+
+
+def head(http: h11.Connection, response: Response, *, body: bool, close: bool) -> bytes:
+    """Return the head of an answer, and leave `http` as if its body had been sent too.
+
+    h11 only has to count the body (its documentation of `send_with_data_passthrough` allows
+    anything that has a length), so the blocks need not pass through it one by one.
+    """
+    length = sum(map(len, response.body))
+    event = h11.Response(
+        status_code=response.status,
+        reason=HTTPStatus(response.status).phrase,
+        headers=_headers(response, length, close=close),
+    )
+    start = http.send(event) or b""
+    if body and length:
+        http.send_with_data_passthrough(h11.Data(data=cast("bytes", range(length))))
+    http.send(h11.EndOfMessage())
+    return start
+
+
+def slices(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the blocks in pieces of at most `SLICE_BYTES`: all that a slow client can hold."""
+    group: list[bytes | memoryview] = []
+    size = 0
+    for piece in _pieces(blocks):
+        if size + len(piece) > SLICE_BYTES:
+            yield b"".join(group)
+            group, size = [], 0
+        group.append(piece)
+        size += len(piece)
+    if size:
+        yield b"".join(group)
+
+
+def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    for block in blocks:
+        if len(block) <= SLICE_BYTES:
+            yield block
+            continue
+        for start in range(0, len(block), SLICE_BYTES):
+            yield memoryview(block)[start : start + SLICE_BYTES]
+
+
+def _headers(response: Response, length: int, *, close: bool) -> list[tuple[str, str]]:
+    headers = [
+        ("Date", formatdate(usegmt=True)),
+        ("Content-Type", response.content_type),
+        ("Content-Length", str(length)),
+        *response.headers,
+    ]
+    if close:
+        headers.append(("Connection", "close"))
+    return headers
+
+
+def _origin_form(target: str) -> str:
+    """Return `/path?query` also for the absolute form, which servers must take (RFC 9112, 3.2)."""
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() not in ("http", "https"):
+        return target
+    _, slash, path = rest.partition("/")
+    return slash + path if slash else "/"

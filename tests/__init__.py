@@ -1,0 +1,1 @@
+"""Tests of the exporter, by what they need: nothing, real parts, a whole daemon."""

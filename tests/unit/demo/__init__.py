@@ -1,0 +1,1 @@
+"""Tests of the demo's parts, without a server."""

@@ -1,0 +1,1 @@
+"""Tests of the web part, over real sockets on loopback."""

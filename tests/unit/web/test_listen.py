@@ -1,0 +1,75 @@
+"""Addresses as users write them."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.errors import ConfigError
+from exporter.web import listen
+
+
+def _ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not _ipv6(), reason="this host has no IPv6")
+
+
+@needs_ipv6
+def test_a_port_alone_means_all_interfaces_of_both_families() -> None:
+    with listen.listening(":0") as sock:
+        port = sock.getsockname()[1]
+        assert listen.shown(sock) == f"[::]:{port}"
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port), timeout=20).close()
+
+
+def test_a_host_without_ipv6_serves_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    with listen.listening(":0") as sock:
+        assert listen.shown(sock) == f"0.0.0.0:{sock.getsockname()[1]}"
+
+
+@needs_ipv6
+def test_a_bracketed_address_is_ipv6() -> None:
+    with listen.listening("[::1]:0") as sock:
+        assert listen.shown(sock) == f"[::1]:{sock.getsockname()[1]}"
+
+
+def test_a_name_prefers_ipv4() -> None:
+    with listen.listening("localhost:0") as sock:
+        assert listen.shown(sock) == f"127.0.0.1:{sock.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "10112", "host", "host:", "host:http", "host:-1", "host:65536", "::1:80", "[::1:80",
+     "[::1]", "a]:1", ":²"],
+)  # fmt: skip
+def test_what_is_no_address_says_how_to_write_one(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"write :PORT, HOST:PORT or \[IPV6\]:PORT\.$"):
+        listen.listening(address)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1:0", "no-such-host.invalid:0", "[::g]:0"])
+def test_what_cannot_be_listened_on_is_named_with_the_reason(address: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        listen.listening(address)
+    text = str(raised.value)
+    assert text.startswith(f"Cannot listen on {address}: ")
+    assert text.endswith(".")
+
+
+@given(st.text(alphabet="[]:.%a1 \x00é", max_size=12).filter(lambda text: not text.endswith(":1")))
+def test_any_text_is_an_address_or_a_config_error(address: str) -> None:
+    with suppress(ConfigError):
+        listen.listening(address if address[-2:] == ":0" else f"{address}:x").close()

@@ -1,0 +1,123 @@
+"""Every path, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from exporter.errors import ConfigError
+from exporter.web.messages import PATH_CLASSES, Request, Response
+from exporter.web.pages import CollectorStatus
+from exporter.web.routes import Routes
+from tests.unit.web.conftest import Connect, Serve
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A snapshot that is ready."""
+
+    text: tuple[bytes, ...] = (b"# HELP up Up.\n", b"up 1\n")
+
+
+ROUTES = Routes(
+    snapshot=Ready,
+    healthy=lambda: None,
+    ready=lambda: None,
+    collectors=lambda: [CollectorStatus("airflow", True, 2.0, 0.01, None)],
+    version="1.2.3",
+)
+
+
+def answer(routes: Routes, path: str) -> Response:
+    """Return what is answered at a path."""
+    return routes(Request("GET", path, "", {}))
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/", "/elsewhere/metrics"])
+def test_metrics_are_served_where_they_were_put(path: str) -> None:
+    response = answer(replace(ROUTES, telemetry_path=path), path)
+    assert response.status == 200
+    assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    assert ("Vary", "Accept, Accept-Encoding") in response.headers
+    assert b"".join(response.body) == b"# HELP up Up.\nup 1\n"
+    assert response.path_class == "/metrics"
+
+
+def test_the_blocks_of_the_snapshot_are_passed_on_as_they_are() -> None:
+    snapshot = Ready()
+    assert answer(replace(ROUTES, snapshot=lambda: snapshot), "/metrics").body is snapshot.text
+
+
+def test_the_landing_page_is_html_that_is_not_kept() -> None:
+    response = answer(ROUTES, "/")
+    assert (response.status, response.path_class) == (200, "/")
+    assert response.content_type == "text/html; charset=utf-8"
+    assert ("Cache-Control", "no-store") in response.headers
+    assert b"1.2.3" in response.body[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "path_class", "text"),
+    [
+        ("/-/healthy", "/-/healthy", b"Healthy.\n"),
+        ("/healthz", "/-/healthy", b"Healthy.\n"),
+        ("/-/ready", "/-/ready", b"Ready.\n"),
+        ("/readyz", "/-/ready", b"Ready.\n"),
+    ],
+)
+def test_probes_tell_what_is_wrong(path: str, path_class: str, text: bytes) -> None:
+    well = answer(ROUTES, path)
+    assert (well.status, well.body, well.path_class, well.vital) == (200, (text,), path_class, True)
+    sick = replace(ROUTES, healthy=lambda: "It hangs.", ready=lambda: "It hangs.")
+    ill = answer(sick, path)
+    assert (ill.status, ill.body, ill.path_class) == (503, (b"It hangs.\n",), path_class)
+
+
+@pytest.mark.parametrize("path", ["/metrics/", "/favicon.ico", "*", "", "/-/", "/METRICS"])
+def test_other_paths_get_404_and_the_way(path: str) -> None:
+    response = answer(ROUTES, path)
+    assert (response.status, response.path_class) == (404, "other")
+    assert response.body == (b"Nothing is served here; metrics are at /metrics.\n",)
+
+
+@pytest.mark.parametrize("path", ["metrics", "", "//x", "/a b", "/a?b", "/healthz", "/-/ready"])
+def test_a_telemetry_path_that_cannot_be_served_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="telemetry path"):
+        replace(ROUTES, telemetry_path=path)
+
+
+def test_every_answer_is_counted_by_a_bounded_path(serve: Serve, connect: Connect) -> None:
+    seen: list[tuple[str, int]] = []
+    client = connect(serve(ROUTES, on_response=lambda *kind: seen.append(kind)))
+    paths = ("/metrics", "/", "/-/healthy", "/-/ready", "/whatever")
+    for path in paths:
+        for method in ("GET", "HEAD"):
+            client.ask(path, method=method)
+            client.answer(to_head=method == "HEAD")
+    client.ask("/metrics", method="POST")
+    client.answer()
+    counted = [(path, 404 if path == "other" else 200) for path in PATH_CLASSES for _ in "gh"]
+    assert seen == [*counted, ("other", 405)]
+
+
+def test_a_scrape_over_the_wire_has_the_exact_type_and_length(
+    serve: Serve, connect: Connect
+) -> None:
+    client = connect(serve(ROUTES))
+    client.ask("/metrics?name[]=up")
+    got = client.answer()
+    assert got.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert got.headers["vary"] == "Accept, Accept-Encoding"
+    assert got.headers["content-length"] == str(len(got.body))
+
+
+def test_a_probe_that_raises_is_a_500_and_the_server_lives(serve: Serve, connect: Connect) -> None:
+    def raising() -> str | None:
+        raise LookupError
+
+    client = connect(serve(replace(ROUTES, healthy=raising)))
+    client.ask("/healthz")
+    assert client.answer().status == 500
+    client.ask("/readyz")
+    assert client.answer().status == 200
