@@ -31,7 +31,8 @@ from exporter.web.server import Limits as WebLimits
 from exporter.web.server import Server
 
 if TYPE_CHECKING:
-    from exporter.collectors.airflow.collector import AirflowCollector, Options
+    from exporter.collectors.airflow.collector import AirflowCollector
+    from exporter.collectors.airflow.options import Options
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
@@ -172,7 +173,8 @@ class App:
             version=__version__,
             telemetry_path=settings.telemetry_path,
         )
-        limits = WebLimits(max_requests=settings.max_requests)
+        # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
+        limits = WebLimits(max_requests=settings.max_requests, idle_seconds=75.0)
         return Server(settings.listen_address, routes, limits, self._on_response)
 
     def _snapshot(self) -> Snapshot:
@@ -236,7 +238,7 @@ def airflow_collector(
 
 def airflow_options(settings: Settings) -> Options:
     """Return the settings that the Airflow collector goes by."""
-    from exporter.collectors.airflow.collector import Options  # noqa: PLC0415
+    from exporter.collectors.airflow.options import Options  # noqa: PLC0415
 
     return Options(
         schema_name=settings.airflow_schema,

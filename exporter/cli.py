@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -20,6 +21,7 @@ from exporter.logs import Redactor
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROGRAM = "airflow-perf-exporter"
+_ADDRESS_WITH_PASSWORD = re.compile(r":/+[^@]*:[^@]*@|password=")
 
 
 def _settings_options(command: F) -> F:
@@ -52,7 +54,22 @@ def _refused(error: ConfigError, redactor: Redactor) -> NoReturn:
     sys.exit(2)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Group(click.Group):
+    """A group that never repeats an address with a password in it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if any(_ADDRESS_WITH_PASSWORD.search(each) for each in args):
+            ctx.fail(
+                "A database address does not belong on the command line, where everyone sees it: "
+                "use --airflow.dsn-file."
+            )
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name=PROGRAM)
 def main() -> None:
     """Prometheus exporter for Apache Airflow: every finished try counted exactly once."""
@@ -62,14 +79,16 @@ def main() -> None:
 @_settings_options
 def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Run the daemon: sample, and serve the metrics until SIGTERM."""
-    # As PID 1 a process without a handler ignores the signal: set one before the slow imports.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # As PID 1 a process without a handler ignores the signals: set one before the slow imports.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: sys.exit(0))
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
 
     redactor = Redactor()
     try:
         settings = _loaded(given)
         logs.configure(settings.log_level, settings.log_format, redactor)
+        logs.catch_unhandled()
         App(settings, os.environ, redactor, reload=lambda: _loaded(given)).run()
     except ConfigError as error:
         _refused(error, redactor)
@@ -85,6 +104,7 @@ def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     try:
         settings = _loaded(given)
         logs.configure("error", settings.log_format, redactor, sys.stderr)
+        logs.catch_unhandled()
         bad = False
         for finding in findings(settings, os.environ, redactor):
             click.echo(redactor.redacted(str(finding)))
@@ -109,6 +129,7 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
     try:
         settings = _demo_settings(given)
         logs.configure(settings.log_level, settings.log_format, redactor)
+        logs.catch_unhandled()
         directory.mkdir(parents=True, exist_ok=True)
         workload = Demo(directory)
         workload.start()

@@ -15,10 +15,12 @@ from exporter.errors import ConfigError
 from exporter.logs import FORMATS, LEVELS
 
 ENVIRONMENT_PREFIX = "AIRFLOW_PERF_EXPORTER_"
-MAX_FILE_BYTES = 128 * 1024
+MAX_FILE_BYTES = 64 * 1024
 _LONGEST_SECONDS = 3650 * 86400.0
 """Threads cannot wait for ever: above some centuries the wait itself fails."""
 _MOST_DIGITS = 15
+_DEEPEST = 8
+_UNSET = ("", "~", "null")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _ON = frozenset({"1", "true", "yes", "on"})
@@ -306,18 +308,42 @@ def _parsed(option: Option, text: str, origin: str) -> Any:  # noqa: ANN401 - th
 def _file(path: Path) -> dict[tuple[str, ...], str | list[str]]:
     content = _content(path)
     try:
-        # Aliases are refused before anything is built: nested ones grow without bound.
-        for each in yaml.parse(content, yaml.SafeLoader):
-            if isinstance(each, yaml.AliasEvent):
-                message = f"--config.file {path}: aliases (*{each.anchor}) are not allowed"
-                raise ConfigError(message)
-        tree = yaml.safe_load(content)
+        _refuse_bombs(content, path)
+        # Every value stays the text that was written: each option reads its own.
+        tree = yaml.load(content, _Loader)  # noqa: S506 - it makes texts, lists and maps only
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" near line {mark.line + 1}" if mark else ""
-        message = f"--config.file {path}: is not valid YAML{where}"
+        problem = "a key is given twice" if isinstance(error, _TwiceError) else "is not valid YAML"
+        message = f"--config.file {path}: {problem}{where}"
         raise ConfigError(message) from None
-    return _flattened({} if tree is None else tree, path)
+    return _flattened({} if tree in (None, *_UNSET) else tree, path)
+
+
+class _TwiceError(yaml.constructor.ConstructorError):
+    """A mapping holds a key twice: one of the two would be lost without a word."""
+
+
+class _Loader(yaml.BaseLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(found) < len(node.value):
+            raise _TwiceError(None, None, None, node.start_mark)
+        return found
+
+
+def _refuse_bombs(content: bytes, path: Path) -> None:
+    """Raise ConfigError for aliases, which can grow without bound, and for deep nesting."""
+    depth = 0
+    for each in yaml.parse(content, yaml.BaseLoader):
+        depth += isinstance(each, yaml.CollectionStartEvent)
+        depth -= isinstance(each, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            message = f"--config.file {path}: is nested too deeply"
+            raise ConfigError(message)
+        if isinstance(each, yaml.AliasEvent):
+            message = f"--config.file {path}: aliases (&, *) are not allowed"
+            raise ConfigError(message)
 
 
 def _content(path: Path) -> bytes:
@@ -353,10 +379,13 @@ def _flattened(tree: object, path: Path) -> dict[tuple[str, ...], str | list[str
         if isinstance(value, dict) and key in sections:
             waiting += [((*key, str(name)), each) for name, each in value.items()]
         elif key not in known:
-            message = f"{path}: {'.'.join(key)[:100]}: no such setting"
+            if key in sections and value in _UNSET:
+                continue
+            wrong = "must hold settings by name" if key in sections else "no such setting"
+            message = f"{path}: {'.'.join(key)[:100]}: {wrong}"
             raise ConfigError(message)
         elif isinstance(value, list):
             flat[key] = [str(each) for each in value]
-        elif value is not None:
+        elif value not in _UNSET:
             flat[key] = str(value)
     return flat

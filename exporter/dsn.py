@@ -221,7 +221,8 @@ def _split(rest: str) -> tuple[str, _Server | None]:
 def _file(path: Path) -> str:
     try:
         if not path.is_file():
-            message = f"--airflow.dsn-file {path}: not a regular file"
+            wrong = "not a regular file" if path.exists() else "no such file"
+            message = f"--airflow.dsn-file {path}: {wrong}"
             raise ConfigError(message)
         with path.open("rb") as stream:
             content = stream.read(MAX_FILE_BYTES + 1)

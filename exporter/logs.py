@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
 from html import escape
 from types import TracebackType
@@ -48,14 +48,15 @@ class Redactor:
         return text
 
 
-def _spellings(secret: str) -> Iterator[str]:
-    """Yield what a secret looks like as it is, in a `repr`, in JSON (of a `repr`), and in HTML."""
-    inside_repr = repr(secret + "'\"")[1:-4]
-    for each in {secret, inside_repr, inside_repr.replace("\\'", "'")}:
-        yield each
-        yield json.dumps(each)[1:-1]
-        yield json.dumps(each, ensure_ascii=False)[1:-1]
-    yield escape(secret)
+def _spellings(secret: str) -> set[str]:
+    """Return what a secret looks like as it is, in HTML, and in JSON or a `repr`, twice over."""
+    found = {secret}
+    for _ in range(2):
+        for each in list(found):
+            inside_repr = repr(each + "'\"")[1:-4]
+            found |= {inside_repr, inside_repr.replace("\\'", "'")}
+            found |= {json.dumps(each)[1:-1], json.dumps(each, ensure_ascii=False)[1:-1]}
+    return {*found, escape(secret)}
 
 
 def configure(

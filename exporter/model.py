@@ -62,6 +62,7 @@ class ActiveRow(NamedTuple):
     key: TaskKey
     state: str
     start: datetime
+    try_number: int | None
     heartbeat: datetime | None
 
 

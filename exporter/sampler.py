@@ -20,6 +20,7 @@ REASONS = ("unavailable", "timeout", "rejected", "bug")
 MIN_HOLD_SECONDS = 60.0
 """Gauges of a failing collector are held three intervals, and at least this long."""
 SUPERVISION_SECONDS = 1.0
+_SILENT = {"timeout": "the sample hangs past its deadline", "bug": "the thread has ended"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class CollectorThread:
         self._store = store
         self._clock = clock
         self._after_tick = after_tick
-        self._log = structlog.get_logger("exporter.sampler").bind(collector=collector.name)
+        # Not `bind`: a bound logger would keep its level through a reload.
+        self._log = structlog.get_logger("exporter.sampler", collector=collector.name)
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._errors = dict.fromkeys(REASONS, 0)
@@ -108,20 +110,33 @@ class CollectorThread:
         """Note a tick that hangs past its deadline, and drop gauges that were held long enough."""
         now = self._clock.monotonic()
         with self._lock:
-            started = self._started
-            if started is not None and not self._overdue:
-                late = now - started
-                if late > self._schedule.timeout_seconds + SUPERVISION_SECONDS:
-                    self._overdue = True
-                    self._note_failure("timeout", late)
+            first = self._failing_since is None
+            reason = self._silent_failure(now)
             drop = (
                 not self._dropped
                 and self._failing_since is not None
                 and now - self._failing_since > self._hold_seconds
             )
             self._dropped = self._dropped or drop
+        if reason is not None and first:
+            self._log.error("collector.failed", reason=reason, error=_SILENT[reason])
         if drop:
             self._store.drop_gauges(self._collector.name)
+
+    def _silent_failure(self, now: float) -> str | None:
+        """Note what the collector's own thread cannot tell: that it hangs, or that it is gone."""
+        if self._started is not None and not self._overdue:
+            late = now - self._started
+            if late > self._schedule.timeout_seconds + SUPERVISION_SECONDS:
+                self._overdue = True
+                self._note_failure("timeout", late)
+                return "timeout"
+        gone = self._thread.ident is not None and not self._thread.is_alive()
+        if gone and not self._overdue and not self._stop.is_set():
+            self._overdue = True
+            self._note_failure("bug", self._duration_seconds)
+            return "bug"
+        return None
 
     def tick(self) -> None:
         """Sample once. Whatever the collector raises ends here."""
@@ -210,6 +225,7 @@ class Sampler:
         self._clock = clock
         self._own_samples = own_samples
         self._threads: list[CollectorThread] = []
+        self._publishing = threading.Lock()
         self._stop = threading.Event()
         self._beat = clock.monotonic()
         self._supervisor = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -257,10 +273,12 @@ class Sampler:
 
     def publish(self) -> None:
         """Put the series about ourselves and publish a snapshot."""
-        samples = [*_health_samples(self.health()), *_store_samples(self._store)]
-        samples.extend(self._own_samples())
-        self._store.put(catalogue.SELF, Batch(gauges={"own": samples}))
-        self._store.publish()
+        # One at a time: an older count put after a newer one would look like a counter's reset.
+        with self._publishing:
+            samples = [*_health_samples(self.health()), *_store_samples(self._store)]
+            samples.extend(self._own_samples())
+            self._store.put(catalogue.SELF, Batch(gauges={"own": samples}))
+            self._store.publish()
 
     def _run(self) -> None:
         while not self._stop.wait(SUPERVISION_SECONDS):

@@ -18,6 +18,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, max_examples=50
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if "CI" in os.environ else "dev"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make golden`."""
+    text = "write the golden scrape again instead of comparing"
+    parser.addoption("--update-golden", action="store_true", help=text)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Yield the session's PostgreSQL; a test that stops it must start one of its own instead."""

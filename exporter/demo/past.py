@@ -35,7 +35,9 @@ def fill(
         runs.planned(connection, dag, now)
     past = _Past(connection, tables, chance, pace)
     past.finished_run("nightly_report", now - timedelta(hours=18))
-    past.lost_try("warehouse_sync", now - HEARTBEAT_TIMEOUT + timedelta(seconds=_STALE_SECONDS))
+    past.lost_try(
+        "warehouse_sync", now - HEARTBEAT_TIMEOUT + timedelta(seconds=_STALE_SECONDS / pace)
+    )
 
 
 class _Past:

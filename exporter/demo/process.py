@@ -21,6 +21,12 @@ from exporter.demo import runner
 _TITLE_ROOM = 128
 """Bytes of arguments that nothing needs, for titles longer than the command line."""
 _KILL_SECONDS = 1.0
+_OPTIONS = (
+    "-I", "-S",
+    # From 3.12 on, Python warns of a fork among threads; it counts them in /proc/self/stat, where
+    # the blank in the name that the titles give leads it to the wrong column.
+    "-W", "ignore::DeprecationWarning",
+)  # fmt: skip
 
 
 class ExecutorLostError(RuntimeError):
@@ -75,7 +81,7 @@ class Processes:
         lifeline, self._tether = os.pipe()
         try:
             self._executor = subprocess.Popen(  # noqa: S603 - our own interpreter and program
-                [sys.executable, "-I", "-S", runner.__file__, str(lifeline), "x" * _TITLE_ROOM],
+                [sys.executable, *_OPTIONS, runner.__file__, str(lifeline), "x" * _TITLE_ROOM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,

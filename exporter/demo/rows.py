@@ -243,8 +243,6 @@ class TaskRows:
         end = self._end(connection, row.id, now)
         self._update(connection, row.id, now, waiting, state="up_for_retry", **end)
 
-    # What events have in common.
-
     def _running(
         self,
         connection: sa.Connection,
@@ -253,9 +251,8 @@ class TaskRows:
         *where: sa.ColumnElement[bool],
         **values: object,
     ) -> bool:
-        return self._update(
-            connection, try_id, now, self._ti.c.state == "running", *where, **values
-        )
+        still = self._ti.c.state == "running"
+        return self._update(connection, try_id, now, still, *where, **values)
 
     def _update(
         self,
@@ -271,9 +268,7 @@ class TaskRows:
         return done.rowcount > 0
 
     def _end(self, connection: sa.Connection, try_id: UUID, now: datetime) -> dict[str, object]:
-        start = connection.execute(
-            sa.select(self._ti.c.start_date).where(self._ti.c.id == try_id)
-        ).scalar()
+        start = connection.scalar(sa.select(self._ti.c.start_date).where(self._ti.c.id == try_id))
         return {"end_date": now, "duration": start and (now - start).total_seconds()}
 
     def _archive(self, connection: sa.Connection, row: Row, now: datetime) -> dict[str, object]:

@@ -23,6 +23,8 @@ import time
 from typing import Any
 
 _SLICE_SECONDS = 0.1
+_GRACE_SECONDS = 1
+"""How long tries may take to end when the demo is gone."""
 _ARG_START, _ARG_END = 45, 46
 """Fields 48 and 49 of /proc/PID/stat (proc(5)), counted from the one after the name."""
 _CHILD_PROGRAM = "import select, sys; select.select([int(sys.argv[1])], [], [], float(sys.argv[2]))"
@@ -80,6 +82,9 @@ class Executor:
                 for line in lines:
                     self._obey(json.loads(line))
             self._reap(os.WNOHANG)
+        # What does not end by itself, such as a stopped process, is killed, and we with it.
+        signal.signal(signal.SIGALRM, lambda _signal, _frame: os.killpg(0, signal.SIGKILL))
+        signal.alarm(_GRACE_SECONDS)
         while self._tries:
             self._reap(0)
 
@@ -116,9 +121,10 @@ class Executor:
         os.write(log, b"[supervisor] starting the task process\n")
         # Held back until there is somebody to hand it on to.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        supervisor = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _forked(lambda: self._work(job, log))
+            _forked(lambda: self._work(job, log, supervisor))
         signal.signal(signal.SIGTERM, lambda _signal, _frame: os.kill(pid, signal.SIGTERM))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         self._report(f"started {job['try_id']} {pid}")
@@ -128,16 +134,16 @@ class Executor:
         os.write(log, f"[supervisor] the task process ended with {code}\n".encode())
         return code if code >= 0 else 128 - code
 
-    def _work(self, job: dict[str, Any], log: int) -> int:
-        supervisor = os.getppid()
+    def _work(self, job: dict[str, Any], log: int, supervisor: int) -> int:
         set_title(f"airflow worker -- {job['try_id']}")
         signal.signal(signal.SIGTERM, _terminated)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.write(log, b"[task] at work\n")
         # Written to, because memory that only was asked for takes no room.
         held = b"x" * job["memory_bytes"]
         child = self._child(job) if job["child"] else None
         try:
+            # Not before: a child that is being started must not be forgotten.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
             self._rest(job["seconds"], job["busy"], supervisor)
         finally:
             if child is not None:

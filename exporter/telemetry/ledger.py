@@ -115,7 +115,10 @@ class Ledger:
         try:
             return _contents(self._connection)
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
-            self._set_aside(self._directory, error)
+            if isinstance(error, sqlite3.DatabaseError) and not _is_corrupt(error):
+                self._fall(error)
+            else:
+                self._set_aside(self._directory, error)
             return Change()
 
     def write(self, change: Change, everything: Callable[[], Change]) -> None:
@@ -186,10 +189,15 @@ class Ledger:
             self._lock(directory)
             connection = _opened(directory / "ledger.sqlite")
         except (sqlite3.DatabaseError, OSError, ConfigError) as error:
-            self._log.debug("ledger.still_unavailable", reason=str(error))
-            if _is_corrupt(error):
-                self._set_aside(directory, error)
-            return
+            if not _is_corrupt(error):
+                self._log.debug("ledger.still_unavailable", reason=str(error))
+                return
+            self._set_aside(directory, error)
+            # The new file is as empty as any other: what is in memory goes there, too.
+            fresh, self._connection = self._connection, None
+            if fresh is None:
+                return
+            connection = fresh
         try:
             _apply(connection, everything(), replace=True)
         except sqlite3.Error as error:
@@ -218,9 +226,9 @@ class Ledger:
 
 
 def _is_corrupt(error: Exception) -> bool:
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.OperationalError
-    )
+    # Of the operational errors, only a table or column that is not there is the file's own fault.
+    operational = isinstance(error, sqlite3.OperationalError) and "no such" not in str(error)
+    return isinstance(error, sqlite3.DatabaseError) and not operational
 
 
 def _free_name(path: Path) -> Path:

@@ -138,6 +138,7 @@ class Connection(asyncio.BufferedProtocol):
     # Sending.
 
     def _send(self, response: Response, *, body: bool, last: bool) -> None:
+        self._arm(self._limits.stall_seconds, self.cut)
         self._traffic.on_response(response.path_class, response.status)
         self._last |= last or self._traffic.stopping
         start = wire.head(self._http, response, body=body, close=self._last)
@@ -145,7 +146,6 @@ class Connection(asyncio.BufferedProtocol):
         self._traffic.in_flight += 1
         self._sending = True
         self._transport.pause_reading()
-        self._arm(self._limits.stall_seconds, self.cut)
         self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
@@ -192,10 +192,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def _turn_away(self) -> None:
         response = sentence(503, "Too many connections are open; try again later.")
-        self._traffic.on_response(response.path_class, response.status)
         start = wire.head(self._http, response, body=True, close=True)
         self._transport.write(b"".join((start, *response.body)))
         self._transport.close()
+        self._traffic.on_response(response.path_class, response.status)
 
     def _arm(self, seconds: float, action: Callable[[], None] | None) -> None:
         """Replace the timer; no action, no timer."""

@@ -38,9 +38,7 @@ def daemon(tmp_path: Path) -> Iterator[ExporterProcess]:
 
 def paused(daemon: ExporterProcess) -> set[str]:
     found = daemon.families()
-    return {
-        dict(labels)["dag_id"] for name, labels in found if name == "airflow_dag_paused"
-    }
+    return {dict(labels)["dag_id"] for name, labels in found if name == "airflow_dag_paused"}
 
 
 def reload_good(daemon: ExporterProcess) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypedDict
 
 # Names in them are made by mkdtemp, which S108 is about.
-_SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+_SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class Identity(TypedDict, total=False):

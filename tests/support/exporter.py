@@ -119,6 +119,10 @@ class ExporterProcess:
                 values[key] = sample.value
         return values
 
+    def wait_for(self, line: str, timeout: float = 20) -> None:
+        """Wait until a scrape holds this line; raise with the log's end if it never does."""
+        self._child.wait_until(lambda: line in self.scrape().splitlines(), timeout)
+
     def log(self) -> str:
         """Return everything the daemon has printed on standard output and error."""
         return self._child.log()

@@ -28,13 +28,12 @@ class Statement:
         plan = self.plan or {}
         return int(plan.get("Shared Hit Blocks", 0)) + int(plan.get("Shared Read Blocks", 0))
 
-    def scans(self) -> Iterator[tuple[str, str]]:
-        """Return (kind of node, table) of every node of the plan that reads a table."""
+    def nodes(self) -> Iterator[Node]:
+        """Yield every node of the plan."""
         nodes = [self.plan] if self.plan else []
         while nodes:
             node = nodes.pop()
-            if "Relation Name" in node:
-                yield str(node["Node Type"]), str(node["Relation Name"])
+            yield node
             nodes += node.get("Plans", ())
 
 

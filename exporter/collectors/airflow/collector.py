@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -16,15 +15,17 @@ from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.collectors.airflow import facts as slow
 from exporter.collectors.airflow import gauges, queries
+from exporter.collectors.airflow.counted import newest, run_samples, try_samples
 from exporter.collectors.airflow.engine import Database, SchemaChangedError
 from exporter.collectors.airflow.memory import Remembered, checkpoint, restored
+from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Fingerprint, Reading, Span, read
 from exporter.collectors.airflow.runs import advanced_runs, finished_runs
 from exporter.collectors.airflow.schema import Schema, probed
 from exporter.collectors.airflow.tries import Memory, advanced, finished
 from exporter.collectors.base import Collector
 from exporter.errors import SourceUnavailableError
-from exporter.model import FinishedTry, RunKey, RunRow, TaskKey, TryKey
+from exporter.model import TaskKey
 from exporter.samples import Batch, EntryKey, Labels, Sample
 
 T = TypeVar("T")
@@ -34,27 +35,6 @@ MAX_QUEUES = 1_000
 """Queues remembered; more would be an explosion of names."""
 _FACTS_HELD_INTERVALS = 3
 _FACTS_RETRY_DIVISOR = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the user may set; times in seconds."""
-
-    schema_name: str | None = None
-    timeout_seconds: float = 5.0
-    overlap_seconds: float = 120.0
-    facts_interval_seconds: float = 60.0
-    heartbeat_timeout_seconds: float = 300.0
-    default_queue: str = gauges.DEFAULT_QUEUE
-    dag_include: re.Pattern[str] | None = None
-    dag_exclude: re.Pattern[str] | None = None
-    team: re.Pattern[str] | None = None
-
-    def wants(self, dag_id: str) -> bool:
-        """Tell whether the filters let this DAG through."""
-        if self.dag_include is not None and not self.dag_include.fullmatch(dag_id):
-            return False
-        return self.dag_exclude is None or not self.dag_exclude.fullmatch(dag_id)
 
 
 class AirflowCollector(Collector):
@@ -232,9 +212,7 @@ class AirflowCollector(Collector):
         floor = max(before.first_look, before.since - overlap)
         runs = finished_runs(runs_before, reading.ended_runs, before.first_look, floor)
         after = Remembered(
-            tries=advanced(
-                before, reading.since, reading.active, reading.tries, tries, overlap
-            ),
+            tries=advanced(before, reading.since, reading.active, reading.tries, tries, overlap),
             runs=advanced_runs(
                 runs_before,
                 reading.now,
@@ -244,13 +222,16 @@ class AirflowCollector(Collector):
                 overlap=overlap,
             ),
             queues=self._queues(reading),
-            last_success=_newest(self._memory.last_success, runs, {"success"}),
-            last_finish=_newest(self._memory.last_finish, runs, {"success", "failed"}),
+            last_success=newest(self._memory.last_success, runs, {"success"}),
+            last_finish=newest(self._memory.last_finish, runs, {"success", "failed"}),
         )
         if first:
             # What has ended by the first look is the baseline: settled, and never counted.
             return after, []
-        return after, [*self._try_samples(tries), *self._run_samples(runs)]
+        return after, [
+            *try_samples(tries, self._options.wants),
+            *run_samples(runs, self._options.wants),
+        ]
 
     def _queues(self, reading: Reading) -> Mapping[str, bool]:
         seen = {group.queue for group in reading.groups if group.queue}
@@ -258,39 +239,6 @@ class AirflowCollector(Collector):
         if not new or len(self._memory.queues) + len(new) > MAX_QUEUES:
             return self._memory.queues
         return {**self._memory.queues, **dict.fromkeys(new, True)}
-
-    def _try_samples(self, tries: Mapping[TryKey, FinishedTry]) -> Iterator[Sample]:
-        for each in tries.values():
-            row = each.row
-            if row.queued is not None and row.start is not None and row.start >= row.queued:
-                waited = (row.start - row.queued).total_seconds()
-                yield Sample(catalogue.TASK_QUEUE_WAIT, (row.queue, row.pool), waited)
-            if row.scheduled is not None and row.queued is not None and row.queued >= row.scheduled:
-                delay = (row.queued - row.scheduled).total_seconds()
-                yield Sample(catalogue.TASK_SCHEDULE_DELAY, (row.queue,), delay)
-            if not self._options.wants(row.key.dag_id):
-                continue
-            task = (row.key.dag_id, row.key.task_id)
-            labels = (*task, row.operator)
-            yield Sample(catalogue.TASK_DURATION, labels, each.duration_seconds)
-            yield Sample(catalogue.TASK_FINISHED, (*labels, each.outcome), 1.0)
-            if each.outcome in ("failed", "up_for_retry"):
-                yield Sample(catalogue.TASK_WASTED, task, each.duration_seconds)
-
-    def _run_samples(self, runs: Mapping[RunKey, RunRow]) -> Iterator[Sample]:
-        for run in runs.values():
-            if not self._options.wants(run.dag_id):
-                continue
-            labels = (run.dag_id, run.run_type, run.state)
-            yield Sample(catalogue.DAG_RUN_FINISHED, labels, 1.0)
-            if run.start is None or run.end is None:
-                continue
-            lasted = max(0.0, (run.end - run.start).total_seconds())
-            yield Sample(catalogue.DAG_RUN_DURATION, (run.dag_id, run.state), lasted)
-            # A cleared run starts again long after it was due: only its first start is a delay.
-            if run.run_type == "scheduled" and run.due is not None and run.clear_number == 0:
-                delay = max(0.0, (run.start - run.due).total_seconds())
-                yield Sample(catalogue.DAG_RUN_START_DELAY, (run.dag_id,), delay)
 
     # Gauges.
 
@@ -347,13 +295,3 @@ class AirflowCollector(Collector):
         except (ValueError, TypeError, KeyError) as error:
             self._log.error("memory.unreadable", error=type(error).__name__)
             return Remembered()
-
-
-def _newest(
-    moments: Mapping[str, float], runs: Mapping[RunKey, RunRow], states: set[str]
-) -> Mapping[str, float]:
-    newer = dict(moments)
-    for run in runs.values():
-        if run.state in states and run.end is not None:
-            newer[run.dag_id] = max(run.end.timestamp(), newer.get(run.dag_id, 0.0))
-    return newer

@@ -160,9 +160,8 @@ def _hosts(hosts: str) -> dict[str, str]:
         return {}
     names, ports = [], []
     for each in hosts.split(","):
-        bracketed = each.startswith("[")
-        name, _, port = each.rpartition("]:") if bracketed else each.rpartition(":")
-        if not name:
+        name, colon, port = each.rpartition("]:" if each.startswith("[") else ":")
+        if not colon:
             name, port = each.rstrip("]"), ""
         names.append(name.removeprefix("["))
         ports.append(port or "5432")
@@ -205,16 +204,23 @@ _CHANGED = (
 )
 
 
+_TIMEOUTS = {
+    psycopg.errors.ConnectionTimeout: "the database did not let us in within the time",
+    psycopg.errors.LockNotAvailable: "a table is locked, as by a migration",
+    psycopg.errors.QueryCanceled: "the database cancelled a statement that took too long",
+}
+
+
 def _verdict(error: BaseException) -> tuple[type[SourceUnavailableError], str]:
     """Return the kind of failure and a sentence without values."""
-    if isinstance(error, _CHANGED):
+    of_sqlite = isinstance(error, sqlite3.OperationalError)
+    if isinstance(error, _CHANGED) or (of_sqlite and "no such" in str(error)):
         return SchemaChangedError, f"the tables have changed: {_first_line(error)}"
-    if isinstance(error, sqlite3.OperationalError) and "no such" in str(error):
-        return SchemaChangedError, f"the tables have changed: {_first_line(error)}"
-    if isinstance(error, psycopg.errors.LockNotAvailable):
-        return SourceTimeoutError, "a table is locked, as by a migration"
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return SourceTimeoutError, "the database cancelled a statement that took too long"
+    if of_sqlite and "locked" in str(error):
+        return SourceTimeoutError, "the database is locked by another connection"
+    for kind, sentence in _TIMEOUTS.items():
+        if isinstance(error, kind):
+            return SourceTimeoutError, sentence
     return SourceUnavailableError, f"the database cannot be read: {_first_line(error)}"
 
 

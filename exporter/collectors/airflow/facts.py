@@ -40,6 +40,8 @@ class DagRow(NamedTuple):
     max_active_runs: int | None
     last_parsed: datetime | None
     parse_seconds: float | None
+    at_maximum: bool | None
+    """The DAG has as many active runs as it may; from Airflow 3.3 on `next_run` stays set then."""
 
 
 class PoolRow(NamedTuple):
@@ -98,12 +100,13 @@ def _dags(connection: Connection, schema: Schema) -> tuple[DagRow, ...]:
         dag.c.dag_id, dag.c.is_paused, column("owners"), column("next_dagrun_create_after"),
         column("next_dagrun_data_interval_start"), column("next_dagrun_data_interval_end"),
         column("max_active_runs"), column("last_parsed_time"), column("last_parse_duration"),
+        column("exceeds_max_non_backfill"),
     )  # fmt: skip
     if "is_stale" in dag.c:
         statement = statement.where(dag.c.is_stale == false())
     elif "is_active" in dag.c:
         statement = statement.where(dag.c.is_active)
-    return tuple(DagRow(*row) for row in connection.execute(statement))
+    return tuple(DagRow._make(row) for row in connection.execute(statement))
 
 
 def _tags(connection: Connection, schema: Schema) -> dict[str, tuple[str, ...]]:
@@ -230,7 +233,7 @@ def _dag_samples(
     yield Sample(catalogue.DAG_INFO, info, 1.0)
     yield Sample(catalogue.DAG_PAUSED, label, float(dag.paused))
     values: dict[Family, float | None] = {
-        catalogue.DAG_NEXT_RUN: _unix(dag.next_run),
+        catalogue.DAG_NEXT_RUN: None if dag.at_maximum else _unix(dag.next_run),
         catalogue.DAG_SCHEDULE_INTERVAL: _interval_seconds(dag),
         catalogue.DAG_MAX_ACTIVE_RUNS: dag.max_active_runs,
         catalogue.DAG_LAST_PARSED: _unix(dag.last_parsed),

@@ -127,12 +127,12 @@ def _try_key(text: str) -> TryKey:
 
 
 def _begun_text(begun: Begun) -> str:
-    return json.dumps([begun.state, begun.start.isoformat()])
+    return json.dumps([begun.state, begun.start.isoformat(), begun.try_number])
 
 
 def _begun(text: str) -> Begun:
-    state, start = json.loads(text)
-    return Begun(state, datetime.fromisoformat(start))
+    state, start, try_number = json.loads(text)
+    return Begun(state, datetime.fromisoformat(start), try_number)
 
 
 def _run_text(key: RunKey) -> str:

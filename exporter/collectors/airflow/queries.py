@@ -55,6 +55,7 @@ _PLANS_BY_INDEX = {
     **dict.fromkeys(("enable_seqscan", "enable_hashjoin", "enable_mergejoin"), "off"),
     # Where a table must be read whole, the planner's penalty for it would have JIT compile.
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 """Keeps the cost of a sample to the rows it asks for, however old the planner's statistics are."""
 
@@ -79,26 +80,21 @@ def active_groups(connection: Connection, schema: Schema) -> list[ActiveGroup]:
     """Count the task instances in a live state; one group for all that look the same."""
     ti = schema.tables["task_instance"]
     common = (ti.c.dag_id, ti.c.task_id, ti.c.operator, ti.c.state, ti.c.queue, ti.c.pool)
-    statement = (
-        select(
-            *common,
-            func.count(),
-            func.coalesce(func.sum(ti.c.pool_slots), 0),
-            func.min(ti.c.queued_dttm),
-        )
-        .where(ti.c.state.in_(LIVE_STATES))
-        .group_by(*common)
-    )
-    return [ActiveGroup(*row) for row in connection.execute(statement)]
+    counted = select(
+        *common,
+        func.count(),
+        func.coalesce(func.sum(ti.c.pool_slots), 0),
+        func.min(ti.c.queued_dttm),
+    ).group_by(*common)
+    return [ActiveGroup(*row) for row in connection.execute(_active(connection, counted, ti))]
 
 
 def active_rows(connection: Connection, schema: Schema) -> dict[TaskKey, ActiveRow]:
     """Return the task instances in a live state that have a start."""
     ti = schema.tables["task_instance"]
     heartbeat = ti.c.last_heartbeat_at if schema.heartbeat_in_row else null()
-    statement = select(*_key_columns(ti), ti.c.state, ti.c.start_date, heartbeat).where(
-        ti.c.state.in_(LIVE_STATES), ti.c.start_date.is_not(None)
-    )
+    columns = (*_key_columns(ti), ti.c.state, ti.c.start_date, ti.c.try_number, heartbeat)
+    statement = _active(connection, select(*columns).where(ti.c.start_date.is_not(None)), ti)
     found = [
         ActiveRow._make((TaskKey(*row[:4]), *row[4:])) for row in connection.execute(statement)
     ]
@@ -210,15 +206,18 @@ def job_heartbeats(
     connection: Connection, schema: Schema, keys: Collection[TaskKey]
 ) -> dict[TaskKey, datetime]:
     """Return the last heartbeat of each task instance's job (Airflow 2)."""
+    # Two statements: joined in one, PostgreSQL may choose to read all jobs for each key.
     ti, job = schema.tables["task_instance"], schema.tables["job"]
-    beats = {}
+    jobs: dict[TaskKey, int] = {}
     for page in _pages(list(keys), _page_size(connection)):
-        statement = select(*_key_columns(ti), job.c.latest_heartbeat).join(
-            job, job.c.id == ti.c.job_id
-        )
+        statement = select(*_key_columns(ti), ti.c.job_id).where(ti.c.job_id.is_not(None))
         for row in connection.execute(_with_keys(connection, statement, ti, page)):
-            beats[TaskKey(*row[:4])] = row[4]
-    return beats
+            jobs[TaskKey(*row[:4])] = row[4]
+    beats: dict[int, datetime] = {}
+    for ids in _pages(sorted(jobs.values()), _page_size(connection)):
+        recent = select(job.c.id, job.c.latest_heartbeat).where(_among(connection, job.c.id, ids))
+        beats.update(row for row in connection.execute(recent) if row[1] is not None)
+    return {key: beats[job_id] for key, job_id in jobs.items() if job_id in beats}
 
 
 def active_runs(connection: Connection, schema: Schema) -> list[RunRow]:
@@ -303,6 +302,16 @@ def _try_row(row: Sequence[Any], *, archived: bool) -> TryRow:
     return TryRow._make((TaskKey(*row[:4]), *row[4:], archived))
 
 
+def _active(connection: Connection, statement: Select[Any], ti: Table) -> Select[Any]:
+    """Restrict a statement to the active set, in the form whose plan uses the index."""
+    if connection.dialect.name != "postgresql":
+        return statement.where(ti.c.state.in_(LIVE_STATES))
+    # A range of the index for each state. Given a list of them, a planner that holds most of the
+    # table for active goes through all of it.
+    live = _unnested([(state,) for state in LIVE_STATES], {"state": String()})
+    return statement.join(live, ti.c.state == live.c.state)
+
+
 def _with_keys(
     connection: Connection, statement: Select[Any], source: Table, keys: Sequence[TaskKey]
 ) -> Select[Any]:
@@ -311,8 +320,19 @@ def _with_keys(
         return statement.where(tuple_(*_key_columns(source)).in_(keys))
     kinds = dict.fromkeys(("dag_id", "task_id", "run_id"), String())
     wanted = _unnested(keys, {**kinds, "map_index": Integer()})
-    equal = [column == wanted.c[column.name] for column in _key_columns(source)]
-    return statement.join(wanted, and_(*equal))
+    # Equal, said in the order of the unique index, which is then the only one that serves. Of plain
+    # equalities PostgreSQL picks an index without map_index and reads the whole run for each key.
+    names = ("task_id", "run_id", "map_index")
+    rest, wanted_rest = (tuple_(*[each.c[name] for name in names]) for each in (source, wanted))
+    return statement.join(
+        wanted,
+        and_(
+            source.c.dag_id == wanted.c.dag_id,
+            source.c.map_index == wanted.c.map_index,
+            rest >= wanted_rest,
+            rest <= wanted_rest,
+        ),
+    )
 
 
 def _unnested(rows: Sequence[Sequence[Any]], columns: dict[str, Any]) -> Any:  # noqa: ANN401 - a table-valued alias

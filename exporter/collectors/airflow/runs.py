@@ -59,7 +59,10 @@ def advanced_runs(
     while marks and marks[0][0] < now - overlap:
         cursor = max(cursor, marks.pop(0)[1])
     keep_from = now - 3 * overlap
-    counted = {key: found for key, found in memory.counted.items() if found >= keep_from}
+    # What is above the cursor is read again, however long ago: after a downtime too.
+    counted = {
+        key: found for key, found in memory.counted.items() if found >= keep_from or key.id > cursor
+    }
     counted.update(dict.fromkeys(settled, now))
     live = {row.id: RunKey(row.id, row.clear_number) for row in active}
     return replace(memory, cursor=cursor, marks=tuple(marks), active=live, counted=counted)

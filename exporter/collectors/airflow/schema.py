@@ -64,7 +64,7 @@ _INTEGER: TypeEngine[Any] = Integer()
 
 _TRY: _Columns = {
     **dict.fromkeys(("dag_id", "task_id", "run_id", "state"), _TEXT),
-    "map_index": _INTEGER,
+    **dict.fromkeys(("map_index", "try_number"), _INTEGER),
     **dict.fromkeys(("start_date", "end_date", "queued_dttm", "scheduled_dttm"), _MOMENT),
     "duration": Float(),
     "pid": _INTEGER,
@@ -79,7 +79,7 @@ READ: Mapping[str, _Columns] = {
         "last_heartbeat_at": _MOMENT,
         "job_id": _INTEGER,
     },
-    "task_instance_history": {**_TRY, "try_number": _INTEGER},
+    "task_instance_history": _TRY,
     "dag_run": {
         "id": BigInteger(),
         **dict.fromkeys(("dag_id", "run_id", "run_type", "state"), _TEXT),
@@ -90,7 +90,10 @@ READ: Mapping[str, _Columns] = {
     "dag": {
         "dag_id": _TEXT,
         "owners": _TEXT,
-        **dict.fromkeys(("is_paused", "is_stale", "is_active"), Boolean(create_constraint=False)),
+        **dict.fromkeys(
+            ("is_paused", "is_stale", "is_active", "exceeds_max_non_backfill"),
+            Boolean(create_constraint=False),
+        ),
         **dict.fromkeys(
             (
                 "next_dagrun_create_after",
@@ -122,7 +125,7 @@ READ: Mapping[str, _Columns] = {
 
 REQUIRED: Mapping[str, frozenset[str]] = {
     "task_instance": frozenset(_TRY) - {"scheduled_dttm"} | {"pool_slots"},
-    "task_instance_history": frozenset(_TRY) - {"scheduled_dttm"} | {"try_number"},
+    "task_instance_history": frozenset(_TRY) - {"scheduled_dttm"},
     "dag_run": frozenset({"id", "dag_id", "run_id", "run_type", "state", "start_date", "end_date"}),
 }
 """What counting tries cannot do without."""

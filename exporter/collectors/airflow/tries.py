@@ -30,6 +30,8 @@ class Begun:
 
     state: str
     start: datetime
+    try_number: int | None
+    """Tells a row that was archived and queued again with its old start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,12 @@ def suspects(memory: Memory, active: Mapping[TaskKey, ActiveRow]) -> set[TaskKey
     found = set()
     for key, begun in memory.begun.items():
         row = active.get(key)
-        if row is None or row.state != begun.state or row.start != begun.start:
+        if row is None or _begun(row) != begun:
             found.add(key)
     for key, row in active.items():
-        if row.state not in BEGUN_STATES and key not in memory.begun:
-            if TryKey(key, row.start) not in memory.counted:
-                found.add(key)
+        unsure = row.state not in BEGUN_STATES and key not in memory.begun
+        if unsure and TryKey(key, row.start) not in memory.counted:
+            found.add(key)
     return found
 
 
@@ -92,7 +94,7 @@ def finished(
     return tries
 
 
-def advanced(
+def advanced(  # noqa: PLR0917 - what one sample saw, in the order in which it was read
     memory: Memory,
     since: datetime,
     active: Mapping[TaskKey, ActiveRow],
@@ -109,15 +111,17 @@ def advanced(
     begun = {}
     for key, row in active.items():
         this = TryKey(key, row.start)
-        if row.state in BEGUN_STATES:
-            begun[key] = Begun(row.state, row.start)
-        elif this in over:
+        if row.state not in BEGUN_STATES and this in over:
             counted.setdefault(this, since)
-        elif this not in counted:
-            begun[key] = Begun(row.state, row.start)
+        elif row.state in BEGUN_STATES or this not in counted:
+            begun[key] = _begun(row)
     keep_from = since - 2 * overlap
     kept = {key: end for key, end in counted.items() if end >= keep_from or key.key in active}
     return replace(memory, since=since, begun=begun, counted=kept)
+
+
+def _begun(row: ActiveRow) -> Begun:
+    return Begun(row.state, row.start, row.try_number)
 
 
 def _is_over(row: TryRow) -> bool:

@@ -21,9 +21,10 @@ Connect = Callable[..., Client]
 
 
 def answering(request: Request) -> Response:
-    """Answer `/big`, `/vital` and `/broken` by their names, anything else with its own path."""
-    if request.path == "/big":
-        return Response(200, "application/octet-stream", BIG)
+    """Answer `/big`, `/medium`, `/vital` and `/broken` by name, the rest with their own path."""
+    if request.path in ("/big", "/medium"):
+        body = BIG if request.path == "/big" else BIG[:8]
+        return Response(200, "application/octet-stream", body)
     if request.path == "/broken":
         raise RuntimeError("the password is hunter2")
     return sentence(200, request.path, vital=request.path == "/vital")

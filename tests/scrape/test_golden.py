@@ -1,0 +1,89 @@
+"""The golden scrape: every series of a small world, as users get it over HTTP."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from exporter import catalogue
+from exporter.catalogue import Kind
+from tests.scrape.world import World
+from tests.support.exporter import ExporterProcess
+from tests.support.promtool import NO_PROMTOOL, check_metrics, promtool_binary
+from tests.support.require import require
+
+GOLDEN = Path(__file__).parent / "golden.prom"
+MOVING = re.compile(
+    r"^(airflow_\w+_timestamp_seconds|airflow_\w*oldest_\w+_seconds"
+    r"|airflow_perf_exporter_\w+(_seconds|_connections|_build_info|_requests_total|_series)"
+    r")(\{.*\})? .*$"
+)
+"""Lines whose value is a time, an age, or depends on how often we looked."""
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory):
+    """Scrape the daemon after it saw a task instance run and finish."""
+    tmp_path = tmp_path_factory.mktemp("world")
+    world = World(tmp_path / "airflow.db")
+    environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": world.dsn}
+    options = ("--collector.airflow.interval", "200ms", "--series.hold", "0s")
+    with ExporterProcess(tmp_path, *options, environment=environment) as daemon:
+        world.begin()
+        daemon.wait_ready(20)
+        daemon.wait_for('airflow_task_instance_state{state="running"} 2')
+        world.finish()
+        daemon.wait_for('airflow_dag_run_finished_total{dag_id="sales",'
+                        'run_type="scheduled",state="success"} 1')  # fmt: skip
+        text = daemon.scrape()
+    world.close()
+    return text
+
+
+def stable(text: str) -> str:
+    """Leave out what belongs to the process, and the values that move."""
+    lines = []
+    for line in text.splitlines():
+        if re.match(r"(# (HELP|TYPE) )?(process|python)_", line):
+            continue
+        moving = MOVING.match(line)
+        lines.append(f"{line.rpartition(' ')[0]} ~" if moving else line)
+    return (
+        "\n".join(lines).replace(_build(text), 'build_info{version="~",pythonversion="~"}') + "\n"
+    )
+
+
+def _build(text: str) -> str:
+    return re.search(r"build_info\{[^}]*\}", text).group()
+
+
+def test_the_scrape_is_the_golden_one(scraped, request):
+    if request.config.getoption("--update-golden"):
+        GOLDEN.write_text(stable(scraped), encoding="utf-8")
+    assert stable(scraped) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_every_catalogued_family_is_in_the_golden_scrape(scraped):
+    exposed = set(re.findall(r"^# TYPE (\S+) ", scraped, re.MULTILINE))
+    expected = {family.name for family in catalogue.FAMILIES}
+    assert expected <= exposed
+    others = {name for name in exposed - expected if not name.startswith(("process_", "python_"))}
+    assert others == set()
+
+
+def test_promtool_finds_nothing_to_complain_about(scraped):
+    require(promtool_binary() is not None, NO_PROMTOOL)
+    assert check_metrics(scraped) == []
+
+
+def test_no_series_stands_twice(scraped):
+    names = [line.rpartition(" ")[0] for line in scraped.splitlines() if not line.startswith("#")]
+    assert len(names) == len(set(names))
+
+
+def test_counters_end_in_total_and_help_says_when_a_gauge_is_sampled():
+    for family in catalogue.FAMILIES:
+        if family.kind is Kind.GAUGE and family.collector != catalogue.SELF:
+            assert family.help.endswith("As of the last sample."), family.name
