@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,8 @@ class App:
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
         self._stop_wanted = False
-        self._wake = threading.Event()
+        # Not an Event: its lock is not reentrant, and a signal may come while we hold it.
+        self._wake: SimpleQueue[int] = SimpleQueue()
         self._responses: Counter[tuple[str, str]] = Counter()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
@@ -128,8 +129,7 @@ class App:
             signal.signal(each, self._on_signal)
         self.start()
         while not self._stop_wanted:
-            self._wake.wait()
-            self._wake.clear()
+            self._wake.get()
             if self._reload_wanted and not self._stop_wanted:
                 self._reload_wanted = False
                 self.reload()
@@ -162,7 +162,7 @@ class App:
             self._reload_wanted = True
         else:
             self._stop_wanted = True
-        self._wake.set()
+        self._wake.put(number)
 
     def _web(self, settings: Settings) -> Server:
         routes = Routes(

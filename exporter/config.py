@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import yaml
-
-from exporter import catalogue
+from exporter import catalogue, config_file
 from exporter.errors import ConfigError
 from exporter.logs import FORMATS, LEVELS
+from exporter.values import Parser, count, one_of, pattern, positive_seconds, seconds, switch
 
 ENVIRONMENT_PREFIX = "AIRFLOW_PERF_EXPORTER_"
-MAX_FILE_BYTES = 64 * 1024
-_LONGEST_SECONDS = 3650 * 86400.0
-"""Threads cannot wait for ever: above some centuries the wait itself fails."""
-_MOST_DIGITS = 15
-_DEEPEST = 8
-_UNSET = ("", "~", "null")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
-_ON = frozenset({"1", "true", "yes", "on"})
-_OFF = frozenset({"0", "false", "no", "off"})
-
-T = TypeVar("T")
-Parser = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,72 +38,12 @@ class Option:
         return tuple(self.flag.removeprefix("--").split("."))
 
 
-def seconds(text: str) -> float:
-    """Read a duration such as 500ms, 5s, 1m, 2h or 7d; a bare number means seconds."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        message = "a duration such as 500ms, 5s, 1m, 2h or 7d"
-        raise ValueError(message)
-    value = float(found[1]) * _UNITS[found[2]]
-    if value > _LONGEST_SECONDS:
-        message = "a duration of at most 3650d"
-        raise ValueError(message)
-    return value
-
-
-def positive_seconds(text: str) -> float:
-    """Read a duration of at least 100 ms."""
-    value = seconds(text)
-    if value < 0.1:  # noqa: PLR2004 - below it a collector would do nothing but sample
-        message = "a duration of at least 100ms"
-        raise ValueError(message)
-    return value
-
-
-def count(text: str) -> int:
-    """Read a whole number that is not negative."""
-    if not text.strip().isdecimal() or len(text) > _MOST_DIGITS:
-        message = f"a whole number of at most {_MOST_DIGITS} digits"
-        raise ValueError(message)
-    return int(text)
-
-
-def switch(text: str) -> bool:
-    """Read a yes or no."""
-    lowered = text.strip().lower()
-    if lowered not in _ON | _OFF:
-        message = "true or false"
-        raise ValueError(message)
-    return lowered in _ON
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    """Read a regular expression."""
-    try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        message = f"a regular expression ({error})"
-        raise ValueError(message) from None
-
-
 def existing_family(text: str) -> str:
     """Read the name of a metric family that the catalogue declares."""
     if text not in catalogue.BY_NAME:
         message = "the name of an exported metric family"
         raise ValueError(message)
     return text
-
-
-def one_of(*allowed: str) -> Parser:
-    """Make a parser that takes only these words."""
-
-    def parse(text: str) -> str:
-        if text not in allowed:
-            message = f"one of {', '.join(allowed)}"
-            raise ValueError(message)
-        return text
-
-    return parse
 
 
 def _option(
@@ -274,7 +200,9 @@ def loaded(flags: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
     `flags` holds texts by field name. Raises ConfigError naming what is wrong and what is allowed.
     """
     file_name = flags.get("config_file") or environ.get(options()["config_file"].variable)
-    content = _file(Path(str(file_name))) if file_name else {}
+    known = {option.key: option.is_switch for option in options().values()}
+    del known[options()["config_file"].key]
+    content = config_file.read(Path(str(file_name)), known) if file_name else {}
     values: dict[str, Any] = {}
     for name, option in options().items():
         if name in flags:
@@ -303,89 +231,3 @@ def _parsed(option: Option, text: str, origin: str) -> Any:  # noqa: ANN401 - th
     except ValueError as error:
         message = f"{origin}: {text[:100]!r} is not {error}"
         raise ConfigError(message) from None
-
-
-def _file(path: Path) -> dict[tuple[str, ...], str | list[str]]:
-    content = _content(path)
-    try:
-        _refuse_bombs(content, path)
-        # Every value stays the text that was written: each option reads its own.
-        tree = yaml.load(content, _Loader)  # noqa: S506 - it makes texts, lists and maps only
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" near line {mark.line + 1}" if mark else ""
-        problem = "a key is given twice" if isinstance(error, _TwiceError) else "is not valid YAML"
-        message = f"--config.file {path}: {problem}{where}"
-        raise ConfigError(message) from None
-    return _flattened({} if tree in (None, *_UNSET) else tree, path)
-
-
-class _TwiceError(yaml.constructor.ConstructorError):
-    """A mapping holds a key twice: one of the two would be lost without a word."""
-
-
-class _Loader(yaml.BaseLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        if len(found) < len(node.value):
-            raise _TwiceError(None, None, None, node.start_mark)
-        return found
-
-
-def _refuse_bombs(content: bytes, path: Path) -> None:
-    """Raise ConfigError for aliases, which can grow without bound, and for deep nesting."""
-    depth = 0
-    for each in yaml.parse(content, yaml.BaseLoader):
-        depth += isinstance(each, yaml.CollectionStartEvent)
-        depth -= isinstance(each, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            message = f"--config.file {path}: is nested too deeply"
-            raise ConfigError(message)
-        if isinstance(each, yaml.AliasEvent):
-            message = f"--config.file {path}: aliases (&, *) are not allowed"
-            raise ConfigError(message)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            missing = not path.exists()
-            message = f"--config.file {path}: {'no such file' if missing else 'not a regular file'}"
-            raise ConfigError(message)
-        with path.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        message = f"--config.file {path}: {error.strerror or 'cannot be read'}"
-        raise ConfigError(message) from None
-    if len(content) > MAX_FILE_BYTES:
-        message = f"--config.file {path}: larger than {MAX_FILE_BYTES} bytes"
-        raise ConfigError(message)
-    return content
-
-
-def _flattened(tree: object, path: Path) -> dict[tuple[str, ...], str | list[str]]:
-    if not isinstance(tree, dict):
-        message = f"--config.file {path}: must hold settings by name"
-        raise ConfigError(message)
-    known = {option.key: option for name, option in options().items() if name != "config_file"}
-    sections = {key[:length] for key in known for length in range(1, len(key) + 1)}
-    flat: dict[tuple[str, ...], str | list[str]] = {}
-    waiting: list[tuple[tuple[str, ...], object]] = [((str(k),), v) for k, v in tree.items()]
-    while waiting:
-        key, value = waiting.pop()
-        # `enabled` is the switch of a section that has settings of its own.
-        if key[-1] == "enabled" and key[:-1] in known and known[key[:-1]].is_switch:
-            key = key[:-1]
-        if isinstance(value, dict) and key in sections:
-            waiting += [((*key, str(name)), each) for name, each in value.items()]
-        elif key not in known:
-            if key in sections and value in _UNSET:
-                continue
-            wrong = "must hold settings by name" if key in sections else "no such setting"
-            message = f"{path}: {'.'.join(key)[:100]}: {wrong}"
-            raise ConfigError(message)
-        elif isinstance(value, list):
-            flat[key] = [str(each) for each in value]
-        elif value not in _UNSET:
-            flat[key] = str(value)
-    return flat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.catalogue import Family
@@ -39,7 +39,7 @@ class Batch:
     """Sets of gauges and mirrored counters by name; each set replaces its predecessor."""
     increments: Sequence[Sample] = ()
     """What counters grow by, and what histograms observe."""
-    announced: Iterable[tuple[Family, Labels]] = ()
+    announced: Collection[tuple[Family, Labels]] = ()
     """Children of counters and histograms to publish at 0 before anything is counted."""
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     known_dags: frozenset[str] | None = None

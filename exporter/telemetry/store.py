@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
 
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
 from exporter.clock import Clock
-from exporter.errors import RejectedError
 from exporter.samples import Batch, EntryKey, Labels, Sample
 from exporter.telemetry.exposition import Snapshot, rendered
 from exporter.telemetry.labels import canonical
 from exporter.telemetry.ledger import Change, Ledger, Total
 from exporter.telemetry.table import Child, Table
+from exporter.telemetry.validation import validate
 
 GONE_DAG_SECONDS = 3600.0
 """How long the children of a DAG that left the database stay: a parse hiccup must not drop them."""
@@ -84,7 +82,7 @@ class Store:
         Nothing of it is exposed before the next `publish`: what a scrape saw is on the disk.
         """
         with self._lock:
-            self._validate(batch)
+            validate(batch, self._tables)
             for family, labels in batch.announced:
                 if family.name not in self._disabled:
                     self._announce(family, canonical(labels))
@@ -145,31 +143,6 @@ class Store:
         with self._lock:
             self._save()
             self._ledger.close()
-
-    # Validation.
-
-    def _validate(self, batch: Batch) -> None:
-        for sample in batch.increments:
-            family = sample.family
-            self._check(family, sample.labels)
-            if not family.accumulated:
-                _reject(family, "is not accumulated: it takes no increments")
-            if not math.isfinite(sample.value):
-                _reject(family, f"cannot grow by {sample.value}")
-            if sample.value < 0:
-                _reject(family, f"cannot take the negative {sample.value}")
-        for samples in batch.gauges.values():
-            for sample in samples:
-                self._check(sample.family, sample.labels)
-                if sample.family.accumulated:
-                    _reject(sample.family, "is accumulated: it cannot be set")
-
-    def _check(self, family: Family, labels: Labels) -> None:
-        table = self._tables.get(family.name)
-        if table is None or table.family is not family:
-            _reject(family, "is not in the catalogue")
-        if len(labels) != len(family.labels):
-            _reject(family, f"has {len(family.labels)} labels, not {len(labels)}")
 
     # Counters and histograms.
 
@@ -345,8 +318,3 @@ def _folded(family: Family, labels: Labels) -> Labels:
         value if name in BOUNDED_LABELS else OTHER
         for name, value in zip(family.labels, labels, strict=True)
     )
-
-
-def _reject(family: Family, why: str) -> NoReturn:
-    message = f"{family.name} {why}"
-    raise RejectedError(message)

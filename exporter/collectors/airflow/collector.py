@@ -79,7 +79,7 @@ class AirflowCollector(Collector):
         return Batch(
             gauges=sets,
             increments=increments,
-            announced=self._announced(reading),
+            announced=[*self._announced(reading)],
             checkpoint=checkpoint(self._memory, memory),
             known_dags=self._known_dags() if facts_changed else None,
         )
@@ -209,10 +209,12 @@ class AirflowCollector(Collector):
         if first:
             runs_before = replace(runs_before, cursor=reading.highest_run_id)
         tries = finished(before, reading.tries, overlap)
-        floor = max(before.first_look, before.since - overlap)
+        floor = max(before.first_look, (before.read_until or before.since) - overlap)
         runs = finished_runs(runs_before, reading.ended_runs, before.first_look, floor)
+        since = reading.now if reading.read_until is None else before.since
+        tries_after = advanced(before, since, reading.active, reading.tries, tries, overlap)
         after = Remembered(
-            tries=advanced(before, reading.since, reading.active, reading.tries, tries, overlap),
+            tries=replace(tries_after, read_until=reading.read_until),
             runs=advanced_runs(
                 runs_before,
                 reading.now,

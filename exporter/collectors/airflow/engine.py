@@ -42,6 +42,7 @@ class Database:
         self._timeout_seconds = timeout_seconds
         self._engine: Engine | None = None
         self._backend = ""
+        self._secrets: tuple[str, ...] = ()
         self._connection: Any = None
         self._lock = threading.Lock()
         self._expired = False
@@ -106,6 +107,7 @@ class Database:
         except ConfigError as error:
             raise SourceUnavailableError(str(error)) from None
         self._backend = dsn.backend
+        self._secrets = dsn.secrets
         self._engine = engine(dsn, self._timeout_seconds)
         self.connects += 1
         return self._engine
@@ -116,7 +118,7 @@ class Database:
 
     def _translated(self, error: Exception) -> SourceUnavailableError:
         original = getattr(error, "orig", None) or error
-        kind, sentence = _verdict(original)
+        kind, sentence = _verdict(original, self._first_line(original))
         if kind is SchemaChangedError:
             return SchemaChangedError(sentence)
         # Whatever it was: begin anew with a fresh connection and a fresh address.
@@ -125,6 +127,14 @@ class Database:
             limit = f"{self._timeout_seconds:g} s"
             return SourceTimeoutError(f"the database did not answer within {limit}")
         return kind(sentence)
+
+    def _first_line(self, error: BaseException) -> str:
+        text = str(error)
+        # Before anything is cut: half a password could not be recognised any more.
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        lines = text.strip().splitlines()
+        return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def engine(dsn: Dsn, timeout_seconds: float) -> Engine:
@@ -211,19 +221,14 @@ _TIMEOUTS = {
 }
 
 
-def _verdict(error: BaseException) -> tuple[type[SourceUnavailableError], str]:
-    """Return the kind of failure and a sentence without values."""
+def _verdict(error: BaseException, told: str) -> tuple[type[SourceUnavailableError], str]:
+    """Return the kind of failure and a sentence; `told` is what the driver says of it."""
     of_sqlite = isinstance(error, sqlite3.OperationalError)
     if isinstance(error, _CHANGED) or (of_sqlite and "no such" in str(error)):
-        return SchemaChangedError, f"the tables have changed: {_first_line(error)}"
+        return SchemaChangedError, f"the tables have changed: {told}"
     if of_sqlite and "locked" in str(error):
         return SourceTimeoutError, "the database is locked by another connection"
     for kind, sentence in _TIMEOUTS.items():
         if isinstance(error, kind):
             return SourceTimeoutError, sentence
-    return SourceUnavailableError, f"the database cannot be read: {_first_line(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return SourceUnavailableError, f"the database cannot be read: {told}"

@@ -100,13 +100,21 @@ def _tries(
     return Memory(
         first_look=datetime.fromisoformat(moments["first_look"]),
         since=datetime.fromisoformat(moments["since"]),
+        read_until=_moment(moments.get("read_until")),
         begun={_task_key(key): _begun(value) for key, value in begun.items()},
         counted={_try_key(key): datetime.fromisoformat(end) for key, end in counted.items()},
     )
 
 
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
 def _moments(memory: Memory | None) -> dict[str, datetime]:
-    return {"first_look": memory.first_look, "since": memory.since} if memory else {}
+    if memory is None:
+        return {}
+    catching_up = {"read_until": memory.read_until} if memory.read_until else {}
+    return {"first_look": memory.first_look, "since": memory.since, **catching_up}
 
 
 def _task_text(key: TaskKey) -> str:

@@ -119,18 +119,23 @@ def rows_that_ran_after(
     """
     rows: list[TryRow] = []
     position = floor
+    read = 0
     while True:
-        page, position = _page_of_ran(connection, schema, position)
+        page, beats = _page_of_ran(connection, schema, position)
         rows += page
-        if len(page) < ROWS_A_PAGE:
+        read += len(beats)
+        # By heartbeats, not by rows: a job of Airflow 2 may have no task instance any more.
+        if len(beats) < ROWS_A_PAGE:
             return Ran(rows, None)
-        if len(rows) >= ROWS_A_SAMPLE and position > floor + window:
+        position = beats[-1]
+        if read >= ROWS_A_SAMPLE and position > floor + window:
             return Ran(rows, position)
 
 
 def _page_of_ran(
     connection: Connection, schema: Schema, floor: datetime
-) -> tuple[list[TryRow], datetime]:
+) -> tuple[list[TryRow], list[datetime]]:
+    """Return the rows of a page of heartbeats after `floor`, and the heartbeats, oldest first."""
     ti = schema.tables["task_instance"]
     statement = select(*_try_columns(ti))
     if schema.heartbeat_in_row:
@@ -138,8 +143,7 @@ def _page_of_ran(
         statement = select(*_try_columns(ti), beat).where(beat > floor)
         found = connection.execute(statement.order_by(beat).limit(ROWS_A_PAGE)).all()
         rows = [_try_row(row[:-1], archived=False) for row in found]
-        last: datetime = found[-1][-1] if found else floor
-        return rows, last
+        return rows, [row[-1] for row in found]
     # Two statements: joined in one, PostgreSQL may choose to scan task_instance.
     job = schema.tables["job"]
     recent = select(job.c.id, job.c.latest_heartbeat).where(
@@ -150,7 +154,7 @@ def _page_of_ran(
     for ids in _pages([job_id for job_id, _ in jobs], _page_size(connection)):
         among = statement.where(_among(connection, ti.c.job_id, ids))
         rows += _tries(connection, among, archived=False)
-    return rows, jobs[-1][1] if jobs else floor
+    return rows, [heartbeat for _, heartbeat in jobs]
 
 
 def rows_of_moving_runs(

@@ -23,8 +23,8 @@ class Reading:
     """What one transaction saw, all in the same snapshot."""
 
     now: datetime
-    since: datetime
-    """Up to when everything was read; earlier than `now` while catching up."""
+    read_until: datetime | None
+    """The heartbeat that was read up to while catching up; None when everything was read."""
     groups: list[ActiveGroup]
     active: Mapping[TaskKey, ActiveRow]
     tries: list[TryRow]
@@ -62,7 +62,8 @@ def read(
     groups = queries.active_groups(connection, schema)
     active = queries.active_rows(connection, schema)
     tries_memory = memory.tries or Memory(first_look=now, since=now)
-    ran = _ran(connection, schema, tries_memory.since - span.overlap, span)
+    read_until = tries_memory.read_until or tries_memory.since
+    ran = _ran(connection, schema, read_until - span.overlap, span)
     candidates = {row.key: row for row in ran.rows}
     changed = {key for key, row in candidates.items() if known.get(key) != _fingerprint(row)}
     lost = suspects(tries_memory, active)
@@ -76,7 +77,7 @@ def read(
     ended, highest = _ended_runs(connection, schema, memory, runs, tries)
     return Reading(
         now=now,
-        since=ran.until or now,
+        read_until=ran.until,
         groups=groups,
         active=active,
         tries=tries,

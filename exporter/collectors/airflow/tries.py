@@ -41,10 +41,13 @@ class Memory:
     first_look: datetime
     """When the exporter looked for the first time ever: what ended before is never counted."""
     since: datetime
-    """When the last sample was taken."""
+    """When the last sample that read everything was taken."""
     begun: Mapping[TaskKey, Begun] = field(default_factory=dict)
     counted: Mapping[TryKey, datetime] = field(default_factory=dict)
     """When the tries ended that need no counting any more, while a rule could find them again."""
+    read_until: datetime | None = None
+    """While catching up: the heartbeat that the last sample got to. What ended since `since` may
+    still turn up then, in the history of a task instance that has run again."""
 
 
 def suspects(memory: Memory, active: Mapping[TaskKey, ActiveRow]) -> set[TaskKey]:

@@ -1,0 +1,78 @@
+"""What the text of a setting means: durations, numbers, switches, patterns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+_LONGEST_SECONDS = 3650 * 86400.0
+"""Threads cannot wait for ever: above some centuries the wait itself fails."""
+_MOST_DIGITS = 15
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+_ON = frozenset({"1", "true", "yes", "on"})
+_OFF = frozenset({"0", "false", "no", "off"})
+
+Parser = Callable[[str], Any]
+"""Reads a text, or raises ValueError saying what would have been allowed."""
+
+
+def seconds(text: str) -> float:
+    """Read a duration such as 500ms, 5s, 1m, 2h or 7d; a bare number means seconds."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        message = "a duration such as 500ms, 5s, 1m, 2h or 7d"
+        raise ValueError(message)
+    value = float(found[1]) * _UNITS[found[2]]
+    if value > _LONGEST_SECONDS:
+        message = "a duration of at most 3650d"
+        raise ValueError(message)
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    """Read a duration of at least 100 ms."""
+    value = seconds(text)
+    if value < 0.1:  # noqa: PLR2004 - below it a collector would do nothing but sample
+        message = "a duration of at least 100ms"
+        raise ValueError(message)
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number that is not negative."""
+    if not text.strip().isdecimal() or len(text) > _MOST_DIGITS:
+        message = f"a whole number of at most {_MOST_DIGITS} digits"
+        raise ValueError(message)
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """Read a yes or no."""
+    lowered = text.strip().lower()
+    if lowered not in _ON | _OFF:
+        message = "true or false"
+        raise ValueError(message)
+    return lowered in _ON
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """Read a regular expression."""
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        message = f"a regular expression ({error})"
+        raise ValueError(message) from None
+
+
+def one_of(*allowed: str) -> Parser:
+    """Make a parser that takes only these words."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            message = f"one of {', '.join(allowed)}"
+            raise ValueError(message)
+        return text
+
+    return parse

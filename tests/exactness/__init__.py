@@ -1,0 +1,1 @@
+"""The exactness harness: what Airflow writes under chaos, against what the exporter counts."""

@@ -1,0 +1,91 @@
+"""The `check` command: a line for each prerequisite, and an exit status that scripts can use."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from exporter.demo import schema
+from tests.support.exporter import ROOT
+from tests.support.ports import free_port
+
+
+@pytest.fixture
+def airflow(database: str) -> str:
+    """Make a database with the tables of Airflow 3.3 and return its DSN."""
+    engine = sa.create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
+    schema.create(engine, "3.3")
+    engine.dispose()
+    return database
+
+
+def check(directory: Path, dsn: str, *arguments: str) -> tuple[int, list[str]]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": dsn,
+    }
+    listen = ("--web.listen-address", f"127.0.0.1:{free_port()}")
+    command = [sys.executable, "-m", "exporter", "check", *listen, *arguments]
+    done = subprocess.run(
+        command, env=environment, cwd=directory, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def failures(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("FAIL")]
+
+
+def test_a_good_set_up_passes_and_every_prerequisite_has_a_line(airflow, tmp_path):
+    code, lines = check(tmp_path, airflow, "--state.path", str(tmp_path / "state"))
+    assert (code, failures(lines)) == (0, [])
+    for subject in ("configuration", "listen address", "state", "database", "feature heartbeats"):
+        assert any(line.startswith(f"ok   {subject}:") for line in lines), subject
+    assert any("Airflow 3.3" in line for line in lines)
+
+
+def test_a_database_that_is_away_fails_with_a_sentence(tmp_path):
+    code, lines = check(tmp_path, f"postgresql://reader@127.0.0.1:{free_port()}/airflow")
+    assert code == 2
+    assert len(failures(lines)) == 1
+    assert "database" in failures(lines)[0]
+
+
+def test_a_database_without_airflows_tables_fails_and_names_them(database, tmp_path):
+    code, lines = check(tmp_path, database)
+    assert code == 2
+    assert "task_instance" in failures(lines)[0]
+
+
+def test_an_address_in_use_and_a_state_path_that_is_a_file_both_fail(airflow, tmp_path):
+    (tmp_path / "file").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        state = ("--state.path", str(tmp_path / "file"))
+        code, lines = check(tmp_path, airflow, "--web.listen-address", address, *state)
+    assert code == 2
+    assert len(failures(lines)) == 2
+
+
+def test_a_bad_setting_is_one_sentence_and_exit_2(airflow, tmp_path):
+    code, lines = check(tmp_path, airflow, "--series.hold", "soon")
+    assert code == 2
+    assert lines == [
+        "airflow-perf-exporter: --series.hold: 'soon' is not a duration such as 500ms, 5s, 1m, "
+        "2h or 7d"
+    ]
+
+
+def test_check_leaves_no_ledger_content_behind(airflow, tmp_path):
+    code, _ = check(tmp_path, airflow, "--state.path", str(tmp_path / "state"))
+    assert code == 0
+    code, _ = check(tmp_path, airflow, "--state.path", str(tmp_path / "state"))
+    assert code == 0

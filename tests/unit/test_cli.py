@@ -1,0 +1,154 @@
+"""Tests of the command line: what it offers, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+
+from exporter import __version__, config
+from exporter.cli import PROGRAM, main
+
+COMMANDS = ("serve", "check", "demo")
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    handler, raises = signal.getsignal(signal.SIGTERM), logging.raiseExceptions
+    handlers = list(logging.getLogger().handlers)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+    logging.getLogger().handlers[:] = handlers
+    logging.raiseExceptions = raises
+    structlog.reset_defaults()
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner(env={"AIRFLOW_HOME": "/nonexistent", **environ}).invoke(main, arguments)
+
+
+def words(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def squashed(text: str) -> str:
+    """Return the text without the spaces: a narrow terminal breaks long names."""
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_lists_every_option_with_its_default_and_its_variable(command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    text = squashed(result.output)
+    for name, option in config.options().items():
+        assert option.flag in text
+        assert f"[{option.variable}]" in text
+        assert squashed(option.help) in text
+        if shown := config.shown(config.default(name)):
+            assert squashed(f"Default: {shown}. [{option.variable}]") in text
+        if option.is_switch:
+            assert f"--no-{option.flag.removeprefix('--')}" in text
+
+
+def test_the_commands_are_listed_without_one() -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in COMMANDS:
+        assert command in result.output
+    assert run("-h").output == result.output
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").output == f"{PROGRAM}, version {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--log.level", "loud"],
+        ["--config.file", "/nonexistent.yml"],
+        ["--collector.airflow.interval", "soon"],
+        ["--metrics.disable", "airflow_dag_info", "--metrics.disable", "nothing"],
+    ],
+)
+def test_bad_settings_are_one_sentence_and_exit_status_2(
+    command: str, arguments: list[str]
+) -> None:
+    result = run(command, *arguments)
+    assert result.exit_code == 2
+    assert re.fullmatch(rf"{PROGRAM}: {arguments[0]}[ :].+\n", result.output)
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["check"]])
+def test_without_a_database_it_is_said_what_to_set(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "no Airflow metadata database is configured: set --airflow.dsn-file" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "--no-such-flag"],
+        ["serve", "an argument"],
+        ["no-such-command"],
+        ["serve", "--log.level"],
+        ["serve", "--collector.airflow=yes"],
+    ],
+)
+def test_wrong_usage_is_exit_status_2(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["serve", "{}"],
+        ["{}"],
+        ["serve", "--airflow.dsn={}"],
+        ["serve", "--airflow.dsn-file", "{}"],
+        ["check", "--airflow.dsn-file={}"],
+        ["serve", "host=h user=u password=hunter22"],
+    ],
+)
+def test_an_address_on_the_command_line_is_not_repeated(arguments: list[str]) -> None:
+    result = run(*[each.format("postgresql://u:hunter22@h/d") for each in arguments])
+    assert result.exit_code == 2
+    assert "use --airflow.dsn-file" in words(result.output)
+    assert "hunter22" not in result.output
+
+
+def test_variables_and_flags_reach_the_settings(tmp_path: Path) -> None:
+    result = run("serve", AIRFLOW_PERF_EXPORTER_LOG_LEVEL="loud")
+    assert result.output.startswith(f"{PROGRAM}: AIRFLOW_PERF_EXPORTER_LOG_LEVEL: 'loud' is not")
+    result = run("check", "--no-collector.airflow", "--web.listen-address", "127.0.0.1:0")
+    assert result.exit_code == 0
+    assert "listen address: 127.0.0.1:0" in result.output
+    (tmp_path / "exporter.yml").write_text("log: {level: loud}")
+    result = run("serve", "--config.file", str(tmp_path / "exporter.yml"))
+    assert "exporter.yml: log.level: 'loud' is not one of" in result.output
+
+
+def test_check_fails_with_a_line_for_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text(f"sqlite:///{tmp_path}/airflow.db")
+    result = run(
+        "check", "--airflow.dsn-file", str(tmp_path / "dsn"), "--web.listen-address", "127.0.0.1:0"
+    )
+    assert result.exit_code == 2
+    lines = result.output.splitlines()
+    assert [line for line in lines if line.startswith("FAIL database: ")]
+    assert [line for line in lines if line.startswith("ok   listen address: ")]

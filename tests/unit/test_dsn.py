@@ -1,0 +1,329 @@
+"""Tests of the database's address: every form is read or refused, and nothing of it is told."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.dsn import Dsn, DsnSource, discovered, parsed
+from exporter.errors import ConfigError
+
+MARKER = "Zq7!mK2w"
+"""A password that appears in no sentence of ours."""
+
+
+def server(user: str | None, password: str | None, hosts: str, database: str, **query: str) -> Dsn:
+    return Dsn("postgresql", database, user, password, hosts, query)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://u:p@h:5432/d", server("u", "p", "h:5432", "d")),
+        ("  postgresql://u:p@h:5432/d\n", server("u", "p", "h:5432", "d")),
+        ("postgres://u:p@h/d", server("u", "p", "h", "d")),
+        ("postgresql+psycopg2://u:p@h/d", server("u", "p", "h", "d")),
+        ("postgresql+asyncpg://u:p@h/d", server("u", "p", "h", "d")),
+        ("POSTGRESQL+Psycopg://u:p@h/d", server("u", "p", "h", "d")),
+        ("postgresql://u@h/d", server("u", None, "h", "d")),
+        ("postgresql://:p@h/d", server(None, "p", "h", "d")),
+        ("postgresql://h/d", server(None, None, "h", "d")),
+        ("postgresql:///d", server(None, None, "", "d")),
+        ("postgresql://u:p@/d", server("u", "p", "", "d")),
+        ("postgresql://u:p@:6432/d", server("u", "p", ":6432", "d")),
+        ("postgresql://u:p@[::1]:5432/d", server("u", "p", "[::1]:5432", "d")),
+        ("postgresql://u:p@a:1,b:2/d", server("u", "p", "a:1,b:2", "d")),
+        ("postgresql://u:p@h", server("u", "p", "h", "")),
+        ("postgresql://u:p@h/d?sslmode=require", server("u", "p", "h", "d", sslmode="require")),
+        ("postgresql://u:p@h/d?x=1&y=", server("u", "p", "h", "d", x="1", y="")),
+        ("postgresql://u:p@h/d?", server("u", "p", "h", "d")),
+        ("postgresql:///d?host=/run/pg", server(None, None, "", "d", host="/run/pg")),
+        # Percent-encoded, as it should be.
+        ("postgresql://u:a%40b%3Ac%2Fd%3Fe%23f%25g@h/d", server("u", "a@b:c/d?e#f%g", "h", "d")),
+        ("postgresql://u%40e.org:p@h/d%20b", server("u@e.org", "p", "h", "d b")),
+        # Not encoded, as people write it.
+        ("postgresql://u:a@b@h/d", server("u", "a@b", "h", "d")),
+        ("postgresql://u:a:b@h/d", server("u", "a:b", "h", "d")),
+        ("postgresql://u:a/b@h/d", server("u", "a/b", "h", "d")),
+        ("postgresql://u:a?b@h/d", server("u", "a?b", "h", "d")),
+        ("postgresql://u:a#b@h/d", server("u", "a#b", "h", "d")),
+        ("postgresql://u:100%sure@h/d", server("u", "100%sure", "h", "d")),
+        ("postgresql://u:a@b/c?d=e#f@h/d", server("u", "a@b/c?d=e#f", "h", "d")),
+        # Credentials in the query, where libpq takes them too.
+        ("postgresql://h/d?user=u&password=p", server("u", "p", "h", "d")),
+        ("postgresql://h/d?user=u@e.org&password=p@x", server("u@e.org", "p@x", "h", "d")),
+        ("postgresql://u:old@h/d?password=p", server("u", "p", "h", "d")),
+        ("postgresql://u:p@h/d?sslcert=a@b", server("u", "p", "h", "d", sslcert="a@b")),
+        ("sqlite:////opt/airflow/airflow.db", Dsn("sqlite", "/opt/airflow/airflow.db")),
+        ("sqlite:///airflow.db?timeout=5", Dsn("sqlite", "airflow.db")),
+    ],
+)  # fmt: skip
+def test_every_form_that_airflow_takes_is_read(address: str, expected: Dsn) -> None:
+    assert parsed(address, "here") == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        f"host=h user=u password={MARKER}",
+        f"u:{MARKER}@h/d",
+        f"mysql://u:{MARKER}@h/d",
+        f"oracle+cx://u:{MARKER}@h/d",
+        f"postgresql+{MARKER}://u:p@h/d",
+        f"{MARKER}://u:p@h/d",
+        f"postgresql://u:{MARKER}",
+        f"postgresql://u:{MARKER}/d",
+        f"postgresql://u:{MARKER}@h:port/d",
+        f"postgresql://u:{MARKER}@h:99999/d",
+        f"postgresql://u:{MARKER}@h:123456/d",
+        f"postgresql://u:{MARKER}@h/d/e",
+        f"postgresql://u:{MARKER}@h/d#e",
+        f"postgresql://u:{MARKER}@h h/d",
+        f"postgresql://u:{MARKER}@h/d?{MARKER}",
+        f"postgresql://u:{MARKER}@h/d\n{MARKER}",
+        f"postgresql://u:{MARKER}@h/d?sslmode=a\npassword={MARKER}",
+        f"postgresql://u:a@{MARKER}/x@h:port/d",
+        f"postgresql://u:a@{MARKER}?x=1@h:port/d",
+        f"postgresql://u:%00{MARKER}@h/d",
+        f"postgresql://u:{MARKER}@h/d%00",
+        f"postgresql://u:{MARKER}\udcff@h/d",
+        f"postgresql://u:{MARKER}@[::1/d",
+        f"sqlite://u:{MARKER}@h/d",
+        "sqlite://",
+        "sqlite:///",
+    ],
+)
+def test_a_form_that_cannot_be_read_is_refused_without_a_piece_of_it(address: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parsed(address, "here")
+    message = str(refused.value)
+    assert message.startswith("here: ")
+    assert not pieces(MARKER) & pieces(message)
+
+
+def pieces(text: str, length: int = 4) -> set[str]:
+    return {text[start : start + length] for start in range(len(text) - length + 1)}
+
+
+WORDS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=20)
+HOSTS = st.one_of(
+    st.from_regex(r"[a-z0-9]([a-z0-9._-]{0,20}[a-z0-9])?", fullmatch=True, alphabet="az019.-_"),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map("[{}]".format),
+)
+
+
+@given(WORDS, WORDS, HOSTS, st.none() | st.integers(1, 65535), WORDS)
+def test_what_is_percent_encoded_comes_back(
+    username: str, password: str, host: str, port: int | None, database: str
+) -> None:
+    login = f"{quote(username, safe='')}:{quote(password, safe='')}"
+    where = host if port is None else f"{host}:{port}"
+    found = parsed(f"postgresql://{login}@{where}/{quote(database, safe='')}", "here")
+    assert found == server(username or None, password, where, database)
+
+
+@given(WORDS.filter(lambda word: "=" not in word), HOSTS)
+def test_a_password_as_it_is_typed_is_read_or_refused_in_silence(password: str, host: str) -> None:
+    try:
+        found = parsed(f"postgresql://u:{password}@{host}/d", "here")
+    except ConfigError as refused:
+        assert not pieces(password) & pieces(str(refused).removeprefix("here: "))  # noqa: PT017
+    else:
+        assert (found.username, found.hosts, found.database) == ("u", host, "d")
+
+
+@given(st.text(max_size=60))
+def test_any_text_at_all_is_an_address_or_a_configuration_error(text: str) -> None:
+    for prefix in ("", "postgresql://", "sqlite:///"):
+        try:
+            found = parsed(prefix + text, "here")
+        except ConfigError:
+            continue
+        assert found.backend in ("postgresql", "sqlite")
+
+
+@given(st.text("0123456789@:/?#%", min_size=4))
+def test_an_address_is_shown_without_its_password(password: str) -> None:
+    found = parsed(f"postgresql://u:{quote(password, safe='')}@h:1/d", "here")
+    assert found.redacted == "postgresql://u:***@h:1/d"
+    assert password not in repr(found)
+
+
+def test_the_secrets_are_all_spellings_of_the_password() -> None:
+    found = parsed("postgresql://u:a%2fb+c%20d@h/d?sslpassword=x%2by", "here")
+    assert found.password == "a/b+c d"
+    assert {
+        "a/b+c d", "a%2fb+c%20d", "a%2Fb%2Bc%20d", "a/b%2Bc%20d", "a%2Fb+c d", "a%2Fb%2Bc+d",
+        "x+y", "x%2by", "x%2By",
+    } <= set(found.secrets)  # fmt: skip
+    assert parsed("postgresql://u@h/d", "here").secrets == ()
+
+
+# Where the address is found.
+
+
+def found_in(
+    tmp_path: Path,
+    environ: dict[str, str] | None = None,
+    dsn_file: Path | None = None,
+    secrets: list[str] | None = None,
+    *,
+    allow_command: bool = False,
+) -> DsnSource:
+    known = secrets if secrets is not None else []
+    return discovered(
+        {"AIRFLOW_HOME": str(tmp_path / "home"), **(environ or {})},
+        dsn_file=dsn_file,
+        airflow_home=None,
+        allow_command=allow_command,
+        on_secrets=known.extend,
+    )
+
+
+def address(user: str) -> str:
+    return f"postgresql://{user}:{MARKER}@h/d"
+
+
+def test_the_nearest_source_wins(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "airflow.db").touch()
+    assert found_in(tmp_path).dsn() == Dsn("sqlite", str(home / "airflow.db"))
+    core = {"AIRFLOW__CORE__SQL_ALCHEMY_CONN": address("core")}
+    (home / "airflow.cfg").write_text(f"[database]\nsql_alchemy_conn = {address('cfg')}\n")
+    assert found_in(tmp_path).dsn().username == "cfg"
+    assert found_in(tmp_path, core).dsn().username == "core"
+    environ = {**core, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address("airflow")}
+    assert found_in(tmp_path, environ).dsn().username == "airflow"
+    environ["AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN"] = address("own")
+    assert found_in(tmp_path, environ).dsn().username == "own"
+    (tmp_path / "dsn").write_text(address("file") + "\n")
+    assert found_in(tmp_path, environ, tmp_path / "dsn").dsn().username == "file"
+
+
+def test_without_any_address_it_is_said_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"set --airflow\.dsn-file, AIRFLOW_PERF_EXPORTER"):
+        found_in(tmp_path)
+
+
+def test_the_home_is_below_the_users_own_where_nothing_is_said(tmp_path: Path) -> None:
+    (tmp_path / "airflow").mkdir()
+    (tmp_path / "airflow" / "airflow.db").touch()
+    for home, expected in ((str(tmp_path), True), (str(tmp_path / "none"), False)):
+        options = {"dsn_file": None, "airflow_home": None, "allow_command": False}
+        try:
+            source = discovered({"HOME": home}, on_secrets=list, **options)  # type: ignore[arg-type]
+        except ConfigError:
+            assert not expected
+        else:
+            assert source.dsn().backend == "sqlite"
+
+
+def test_a_percent_sign_in_airflow_cfg_is_written_twice(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "airflow.cfg").write_text(
+        "[core]\nsql_alchemy_conn = postgresql://u:a%%40b@h/d\n[logging]\nlevel = %(x)s\n"
+    )
+    assert found_in(tmp_path).dsn().password == "a@b"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        f"sql_alchemy_conn = {address('u')}\n",
+        f"[database\nsql_alchemy_conn = {address('u')}\n",
+        f"[database]\n{address('u').replace(':', ';').replace('=', '-')}\n",
+        f"[database]\nsql_alchemy_conn = {address('u')}\n\udcff",
+    ],
+)
+def test_a_broken_airflow_cfg_is_refused_without_a_piece_of_it(tmp_path: Path, broken: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "airflow.cfg").write_text(broken, errors="surrogateescape")
+    with pytest.raises(ConfigError, match="cannot be read as an Airflow configuration") as refused:
+        found_in(tmp_path)
+    assert MARKER not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+def test_a_changed_file_is_read_again_and_its_secret_is_told_first(tmp_path: Path) -> None:
+    file, secrets = tmp_path / "dsn", list[str]()
+    file.write_text(address("before"))
+    source = found_in(tmp_path, dsn_file=file, secrets=secrets)
+    assert secrets == []
+    assert source.dsn().username == "before"
+    assert MARKER in secrets
+    file.write_text("postgresql://after:rotated@h/d")
+    assert source.dsn().username == "after"
+    assert "rotated" in secrets
+
+
+def read(file: Path, tmp_path: Path) -> str:
+    with pytest.raises(ConfigError) as refused:
+        found_in(tmp_path, dsn_file=file).dsn()
+    return str(refused.value)
+
+
+def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "big").write_text(MARKER * 10_000)
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "garbage").write_bytes(bytes(range(256)))
+    os.mkfifo(tmp_path / "fifo")
+    assert "larger than 65536 bytes" in read(tmp_path / "big", tmp_path)
+    assert "is empty" in read(tmp_path / "empty", tmp_path)
+    assert "not a database URL" in read(tmp_path / "garbage", tmp_path)
+    assert "not a regular file" in read(tmp_path / "fifo", tmp_path)
+    assert "not a regular file" in read(Path("/dev/zero"), tmp_path)
+    assert "not a regular file" in read(tmp_path, tmp_path)
+    assert "no such file" in read(tmp_path / "missing", tmp_path)
+    assert "no such file" in read(tmp_path / "empty" / "below", tmp_path)
+    assert re.search("too long|no such file", read(tmp_path / ("x" * 5000), tmp_path))
+
+
+def test_an_address_in_the_place_of_the_file_is_refused_without_a_piece_of_it(
+    tmp_path: Path,
+) -> None:
+    message = read(Path(address("u")), tmp_path)
+    assert "takes the path of a file" in message
+    assert MARKER not in message
+
+
+def test_a_secret_of_airflows_backend_is_refused_with_what_to_set(tmp_path: Path) -> None:
+    environ = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_SECRET": MARKER}
+    with pytest.raises(ConfigError, match=r"give the address by --airflow\.dsn-file") as refused:
+        found_in(tmp_path, environ)
+    assert MARKER not in str(refused.value)
+
+
+def test_a_program_runs_only_where_it_is_allowed(tmp_path: Path) -> None:
+    environ = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"echo '{address('u')}'"}
+    with pytest.raises(ConfigError, match=r"--airflow\.allow-dsn-command") as refused:
+        found_in(tmp_path, environ)
+    assert MARKER not in str(refused.value)
+    assert found_in(tmp_path, environ, allow_command=True).dsn().password == MARKER
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"sh -c 'echo {MARKER}; echo {MARKER} >&2; exit 3'",
+        f"/no/such/program {MARKER}",
+        f"echo 'unbalanced {MARKER}",
+        f"echo {MARKER}",
+    ],
+)
+def test_a_program_that_fails_is_told_without_what_it_printed(tmp_path: Path, command: str) -> None:
+    environ = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": command}
+    with pytest.raises(ConfigError) as refused:
+        found_in(tmp_path, environ, allow_command=True).dsn()
+    assert re.match(r"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD: \w", str(refused.value))
+    assert MARKER not in str(refused.value)
