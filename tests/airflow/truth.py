@@ -197,6 +197,20 @@ def intervals(now: Tables) -> Samples:
     return samples
 
 
+def next_runs(now: Tables) -> Samples:
+    """When each DAG's next run is due, unless as many are active as may be.
+
+    Up to Airflow 3.1 the time is emptied then; later versions keep it and set a flag.
+    """
+    name = "airflow_dag_next_run_timestamp_seconds"
+    samples = {}
+    for row in _dags(now):
+        due = unix(row, "next_dagrun_create_after")
+        if due is not None and not row.get("exceeds_max_non_backfill"):
+            samples[_key(name, dag_id=row["dag_id"])] = due
+    return samples
+
+
 def component_heartbeats(now: Tables) -> Samples:
     """Heartbeat of each component: the newest, and every living one's."""
     name = "airflow_component_heartbeat_timestamp_seconds"
@@ -285,9 +299,7 @@ FACTS: dict[str, Callable[[Tables], Samples]] = {
     "airflow_dag_info": dag_infos,
     "airflow_dag_paused": _of_dags("airflow_dag_paused", "is_paused"),
     "airflow_dag_max_active_runs": _of_dags("airflow_dag_max_active_runs", "max_active_runs"),
-    "airflow_dag_next_run_timestamp_seconds": _of_dags(
-        "airflow_dag_next_run_timestamp_seconds", "next_dagrun_create_after"
-    ),
+    "airflow_dag_next_run_timestamp_seconds": next_runs,
     "airflow_dag_schedule_interval_seconds": intervals,
     "airflow_dag_last_parsed_timestamp_seconds": _of_dags(
         "airflow_dag_last_parsed_timestamp_seconds", "last_parsed_time"

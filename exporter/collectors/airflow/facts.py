@@ -41,7 +41,7 @@ class DagRow(NamedTuple):
     last_parsed: datetime | None
     parse_seconds: float | None
     at_maximum: bool | None
-    """The DAG has as many active runs as it may; from Airflow 3.3 on `next_run` stays set then."""
+    """The DAG has as many active runs as it may; from Airflow 3.2 on `next_run` stays set then."""
 
 
 class PoolRow(NamedTuple):

@@ -137,24 +137,35 @@ def _page_of_ran(
 ) -> tuple[list[TryRow], list[datetime]]:
     """Return the rows of a page of heartbeats after `floor`, and the heartbeats, oldest first."""
     ti = schema.tables["task_instance"]
-    statement = select(*_try_columns(ti))
     if schema.heartbeat_in_row:
         beat = ti.c.last_heartbeat_at
-        statement = select(*_try_columns(ti), beat).where(beat > floor)
-        found = connection.execute(statement.order_by(beat).limit(ROWS_A_PAGE)).all()
+        found = _oldest(connection, select(*_try_columns(ti), beat), beat, floor)
         rows = [_try_row(row[:-1], archived=False) for row in found]
         return rows, [row[-1] for row in found]
     # Two statements: joined in one, PostgreSQL may choose to scan task_instance.
     job = schema.tables["job"]
-    recent = select(job.c.id, job.c.latest_heartbeat).where(
-        job.c.job_type == "LocalTaskJob", job.c.latest_heartbeat > floor
-    )
-    jobs = connection.execute(recent.order_by(job.c.latest_heartbeat).limit(ROWS_A_PAGE)).all()
+    beat = job.c.latest_heartbeat
+    tries = select(job.c.id, beat).where(job.c.job_type == "LocalTaskJob")
+    jobs = _oldest(connection, tries, beat, floor)
     rows = []
     for ids in _pages([job_id for job_id, _ in jobs], _page_size(connection)):
-        among = statement.where(_among(connection, ti.c.job_id, ids))
+        among = select(*_try_columns(ti)).where(_among(connection, ti.c.job_id, ids))
         rows += _tries(connection, among, archived=False)
     return rows, [heartbeat for _, heartbeat in jobs]
+
+
+def _oldest(
+    connection: Connection, statement: Select[Any], beat: Column[Any], floor: datetime
+) -> list[Sequence[Any]]:
+    """Return a page of rows after `floor`, by `beat`, which is their last column."""
+    page = statement.where(beat > floor).order_by(beat).limit(ROWS_A_PAGE)
+    found = [*connection.execute(page)]
+    if len(found) < ROWS_A_PAGE:
+        return found
+    # The next page begins after the last heartbeat: all that share it belong to this one.
+    last = found[-1][-1]
+    ties = connection.execute(statement.where(beat == last))
+    return [*(row for row in found if row[-1] != last), *ties]
 
 
 def rows_of_moving_runs(
