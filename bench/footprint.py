@@ -1,0 +1,114 @@
+"""What the daemon itself takes: resident memory and the time of a scrape, with 10,000 histograms.
+
+`python -m bench.footprint [--rows N]`; rows of task_instance, 1,000,000 unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import monotonic, perf_counter, sleep
+
+import psutil
+import psycopg
+
+from bench import dataset
+from tests.support.exporter import ExporterProcess
+from tests.support.postgres import PostgresServer
+
+SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
+ARGUMENTS = ("--collector.airflow.interval", "2s", "--series.hold", "4s", "--log.format", "json")
+CHILDREN = dataset.DAGS * dataset.TASKS
+SCRAPES = 30
+PATIENCE_SECONDS = 300
+RSS_GOAL_MIB = 128
+SCRAPE_GOAL_MILLISECONDS = 50
+_COUNT = re.compile(rb"^airflow_task_duration_seconds_count\{[^}]*\} (\S+)$", re.MULTILINE)
+
+
+def main() -> None:
+    """Load, let 10,000 tasks run once, measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    server = PostgresServer.start(settings=SETTINGS)
+    try:
+        dsn = server.create_database("bench")
+        dataset.load(dsn, rows)
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            psycopg.connect(dsn, autocommit=True) as connection,
+        ):
+            environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": dsn}
+            path = Path(directory)
+            ledger = ("--state.path", str(path / "state"))
+            with ExporterProcess(path, *ARGUMENTS, *ledger, environment=environment) as exporter:
+                _measure(exporter, connection)
+    finally:
+        server.close()
+
+
+def _measure(exporter: ExporterProcess, connection: dataset.Connection) -> None:
+    exporter.wait_ready(60)
+    print(f"{dataset.count_active(connection)} active task instances")
+    _report("started", exporter)
+    dataset.run_everything(connection)
+    _wait(lambda: len(_counts(exporter)) >= CHILDREN)
+    _report(f"{CHILDREN:,} histogram children announced", exporter)
+    dataset.finish_everything(connection)
+    _wait(lambda: sum(count > 0 for count in _counts(exporter)) >= CHILDREN)
+    for _ in range(5):
+        dataset.live(connection)
+        sleep(2)
+    rss = _report(f"{CHILDREN:,} tries counted, Airflow at work", exporter)
+    plain, size = _scrapes(exporter, {})
+    packed, packed_size = _scrapes(exporter, {"Accept-Encoding": "gzip"})
+    print(f"scrape: {plain:.0f} ms, {size / 2**20:.1f} MiB; ", end="")
+    print(f"gzip asked for: {packed:.0f} ms, {packed_size / 2**20:.1f} MiB")
+    print(f"goals: {_verdict(rss, RSS_GOAL_MIB)} MiB, ", end="")
+    print(f"{_verdict(min(plain, packed), SCRAPE_GOAL_MILLISECONDS)} ms a scrape")
+
+
+def _counts(exporter: ExporterProcess) -> list[float]:
+    return [float(count) for count in _COUNT.findall(exporter.request("/metrics").body)]
+
+
+def _scrapes(exporter: ExporterProcess, headers: dict[str, str]) -> tuple[float, int]:
+    # The first one may have to render a form that nobody had asked for.
+    size = len(exporter.request("/metrics", headers=headers).body)
+    times = []
+    for _ in range(SCRAPES):
+        started = perf_counter()
+        exporter.request("/metrics", headers=headers)
+        times.append((perf_counter() - started) * 1000)
+    return median(times), size
+
+
+def _report(moment: str, exporter: ExporterProcess) -> float:
+    rss = exporter.rss_bytes() / 2**20
+    status = Path(f"/proc/{exporter.pid}/status").read_text(encoding="ascii")
+    peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+    used = sum(psutil.Process(exporter.pid).cpu_times()[:2])
+    print(f"{moment}: RSS {rss:.0f} MiB (highest {peak:.0f}), {used:.1f} s of CPU", flush=True)
+    return rss
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    deadline = monotonic() + PATIENCE_SECONDS
+    while not until():
+        if monotonic() > deadline:
+            message = f"not within {PATIENCE_SECONDS} s"
+            raise TimeoutError(message)
+        sleep(1)
+
+
+def _verdict(value: float, goal: float) -> str:
+    return f"{'kept' if value <= goal else 'MISSED'} {value:.0f} <= {goal:.0f}"
+
+
+if __name__ == "__main__":
+    main()
