@@ -73,21 +73,39 @@ def count_active(connection: Connection) -> int:
     )
 
 
-def run_everything(connection: Connection) -> None:
-    """Schedule one more run of every DAG, so that each of the 10,000 tasks is in the active set."""
-    _many_runs(connection)
+def run_all_tasks(connection: Connection, first: int, dags: int) -> None:
+    """Schedule one more run of so many DAGs, so that each of their tasks is in the active set."""
+    arguments = {"first": first, "dags": dags, "tasks": TASKS, "run_id": f"manual__all_{first}"}
+    connection.execute(
+        "INSERT INTO dag_run (dag_id, run_id, run_type, state, start_date, run_after, updated_at)"
+        " SELECT dag_id, %(run_id)s, 'manual', 'running', now(), now(), now() FROM dag"
+        " ORDER BY dag_id LIMIT %(dags)s OFFSET %(first)s",
+        arguments,
+    )
+    connection.execute(
+        "INSERT INTO task_instance (id, dag_id, task_id, run_id, map_index, state, try_number,"
+        " pool, pool_slots, queue, operator, scheduled_dttm, queued_dttm)"
+        " SELECT gen_random_uuid(), dag_id, 'step_' || lpad(t::text, 2, '0'), run_id, -1,"
+        " 'scheduled', 1, 'default_pool', 1, 'default',"
+        f" {_OPERATOR.format(number='substr(dag_id, 6)::int')}, now(), now()"
+        " FROM dag_run, generate_series(0, %(tasks)s - 1) AS t WHERE run_id = %(run_id)s",
+        arguments,
+    )
 
 
-def finish_everything(connection: Connection) -> None:
-    """End what `run_everything` scheduled: 10,000 tries of all lengths."""
+def finish_all_tasks(connection: Connection, first: int) -> None:
+    """End what `run_all_tasks` scheduled: tries of all lengths."""
+    arguments = {"run_id": f"manual__all_{first}"}
     connection.execute(
         "UPDATE task_instance SET state = 'success', start_date = now() - interval '1 s',"
-        " end_date = now(), duration = 1 + abs(hashtext(dag_id || task_id)) % 4000, pid = 7,"
-        " last_heartbeat_at = now() WHERE run_id = 'manual__everything'"
+        " end_date = now(), duration = 1 + abs(hashtext(dag_id || task_id)) %% 4000, pid = 7,"
+        " last_heartbeat_at = now() WHERE run_id = %(run_id)s",
+        arguments,
     )
     connection.execute(
         "UPDATE dag_run SET state = 'success', end_date = now(), updated_at = now()"
-        " WHERE run_id = 'manual__everything'"
+        " WHERE run_id = %(run_id)s",
+        arguments,
     )
 
 
@@ -122,22 +140,6 @@ def _freshen(connection: Connection, asof: object) -> None:
         moved,
     )
     connection.execute("UPDATE job SET latest_heartbeat = now() WHERE state = 'running'")
-
-
-def _many_runs(connection: Connection) -> None:
-    connection.execute(
-        "INSERT INTO dag_run (dag_id, run_id, run_type, state, start_date, run_after, updated_at)"
-        " SELECT dag_id, 'manual__everything', 'manual', 'running', now(), now(), now() FROM dag"
-    )
-    connection.execute(
-        "INSERT INTO task_instance (id, dag_id, task_id, run_id, map_index, state, try_number,"
-        " pool, pool_slots, queue, operator, scheduled_dttm, queued_dttm)"
-        " SELECT gen_random_uuid(), dag_id, 'step_' || lpad(t::text, 2, '0'), 'manual__everything',"
-        " -1, 'scheduled', 1, 'default_pool', 1, 'default',"
-        f" {_OPERATOR.format(number='substr(dag_id, 6)::int')}, now(), now()"
-        " FROM dag, generate_series(0, %s - 1) AS t",
-        (TASKS,),
-    )
 
 
 _OPERATOR = (

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 import signal
+import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from queue import SimpleQueue
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -42,6 +41,7 @@ RELOADABLE = frozenset(
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
+_ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 class App:
@@ -62,14 +62,10 @@ class App:
         self._settings = settings
         self._reload = reload or (lambda: settings)
         self._redactor = redactor
-        self._reload_wanted = False
         self._reload_good = True
         self._airflow: AirflowCollector | None = None
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
-        self._stop_wanted = False
-        # Not an Event: its lock is not reentrant, and a signal may come while we hold it.
-        self._wake: SimpleQueue[int] = SimpleQueue()
         self._responses: Counter[tuple[str, str]] = Counter()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
@@ -125,15 +121,21 @@ class App:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(each, self._on_signal)
-        self.start()
-        while not self._stop_wanted:
-            self._wake.get()
-            if self._reload_wanted and not self._stop_wanted:
-                self._reload_wanted = False
-                self.reload()
-        self.stop()
+        reader, writer = socket.socketpair()
+        writer.setblocking(False)
+        # A socket, and no lock: a handler that takes one may meet the main thread holding it.
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        for each in (*_ENDING, signal.SIGHUP):
+            signal.signal(each, lambda *_: None)
+        with reader, writer:
+            try:
+                self.start()
+                while not _ENDING & (signals := set(reader.recv(64))):
+                    if signal.SIGHUP in signals:
+                        self.reload()
+                self.stop()
+            finally:
+                signal.set_wakeup_fd(-1)
 
     def reload(self) -> None:
         """Read the settings again and take over what can change; a bad file changes nothing."""
@@ -156,13 +158,6 @@ class App:
         self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            self._reload_wanted = True
-        else:
-            self._stop_wanted = True
-        self._wake.put(number)
 
     def _web(self, settings: Settings) -> Server:
         routes = Routes(

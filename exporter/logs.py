@@ -78,7 +78,8 @@ def configure(
         cache_logger_on_first_use=False,
     )
     # Libraries must not write past the redactor.
-    logging.getLogger().addHandler(logging.NullHandler())
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())
     logging.raiseExceptions = False
 
 

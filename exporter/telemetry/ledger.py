@@ -6,11 +6,8 @@ Without a directory, or while the disk refuses, everything lives in memory only.
 from __future__ import annotations
 
 import fcntl
-import json
-import os
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -18,70 +15,11 @@ import structlog
 
 from exporter.clock import Clock
 from exporter.errors import ConfigError
-from exporter.samples import EntryKey, Labels
-from exporter.telemetry.table import Amount
+from exporter.telemetry import ledger_file
+from exporter.telemetry.ledger_file import Change
 
-SCHEMA_VERSION = 1
 RETRY_SECONDS = 30.0
 """How long to go on in memory before the disk is tried again."""
-
-_TABLES = """
-CREATE TABLE total (
-    family TEXT NOT NULL, labels TEXT NOT NULL,
-    amount TEXT NOT NULL, pending TEXT, touched REAL NOT NULL,
-    PRIMARY KEY (family, labels)) WITHOUT ROWID;
-CREATE TABLE entry (
-    collector TEXT NOT NULL, section TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (collector, section, key)) WITHOUT ROWID;
-CREATE TABLE folding (family TEXT PRIMARY KEY) WITHOUT ROWID;
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """One child of a counter or histogram as the ledger keeps it."""
-
-    family: str
-    labels: Labels
-    amount: Amount
-    pending: Amount | None
-    touched: float
-
-
-@dataclass(slots=True)
-class Change:
-    """What one transaction writes."""
-
-    totals: dict[tuple[str, Labels], Total] = field(default_factory=dict)
-    removed: set[tuple[str, Labels]] = field(default_factory=set)
-    entries: dict[tuple[str, EntryKey], str] = field(default_factory=dict)
-    dropped: set[tuple[str, EntryKey]] = field(default_factory=set)
-    folding: dict[str, bool] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        """Tell whether there is anything to write."""
-        return any((self.totals, self.removed, self.entries, self.dropped, self.folding))
-
-    def put_total(self, total: Total) -> None:
-        """Write this total, whatever was noted of it before."""
-        key = (total.family, total.labels)
-        self.totals[key] = total
-        self.removed.discard(key)
-
-    def remove_total(self, family: str, labels: Labels) -> None:
-        """Remove this total, whatever was noted of it before."""
-        self.totals.pop((family, labels), None)
-        self.removed.add((family, labels))
-
-    def put_entry(self, collector: str, key: EntryKey, value: str) -> None:
-        """Write this entry, whatever was noted of it before."""
-        self.entries[collector, key] = value
-        self.dropped.discard((collector, key))
-
-    def drop_entry(self, collector: str, key: EntryKey) -> None:
-        """Remove this entry, whatever was noted of it before."""
-        self.entries.pop((collector, key), None)
-        self.dropped.add((collector, key))
 
 
 class Ledger:
@@ -113,7 +51,7 @@ class Ledger:
         if self._connection is None or self._directory is None:
             return Change()
         try:
-            return _contents(self._connection)
+            return ledger_file.contents(self._connection)
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             if isinstance(error, sqlite3.DatabaseError) and not _is_corrupt(error):
                 self._fall(error)
@@ -131,7 +69,7 @@ class Ledger:
         if not change:
             return
         try:
-            _apply(self._connection, change)
+            ledger_file.apply(self._connection, change)
         except sqlite3.Error as error:
             self._fall(error)
 
@@ -148,7 +86,7 @@ class Ledger:
     def _open_or_go_on(self, directory: Path) -> None:
         try:
             self._lock(directory)
-            self._connection = _opened(directory / "ledger.sqlite")
+            self._connection = ledger_file.opened(directory / "ledger.sqlite")
         except ConfigError:
             self.close()
             raise
@@ -187,7 +125,7 @@ class Ledger:
         self._retry_at = self._clock.monotonic() + RETRY_SECONDS
         try:
             self._lock(directory)
-            connection = _opened(directory / "ledger.sqlite")
+            connection = ledger_file.opened(directory / "ledger.sqlite")
         except (sqlite3.DatabaseError, OSError, ConfigError) as error:
             if not _is_corrupt(error):
                 self._log.debug("ledger.still_unavailable", reason=str(error))
@@ -199,7 +137,7 @@ class Ledger:
                 return
             connection = fresh
         try:
-            _apply(connection, everything(), replace=True)
+            ledger_file.apply(connection, everything(), replace=True)
         except sqlite3.Error as error:
             connection.close()
             self._log.debug("ledger.still_unavailable", reason=str(error))
@@ -220,7 +158,7 @@ class Ledger:
                 part = path.with_name(path.name + suffix)
                 if part.exists():
                     part.rename(kept.with_name(kept.name + suffix))
-            self._connection = _opened(path)
+            self._connection = ledger_file.opened(path)
         except (sqlite3.Error, OSError) as failure:
             self._fall(failure)
 
@@ -236,107 +174,3 @@ def _free_name(path: Path) -> Path:
     while (kept := path.with_name(f"{path.name}.corrupt-{number}")).exists():
         number += 1
     return kept
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """Open and migrate the file; raise ConfigError when a newer version wrote it."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-    try:
-        # FULL: what has been published must not be forgotten by a power cut, or Prometheus would
-        # take the lower total for a counter reset and add the whole of it again.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise sqlite3.DatabaseError(found)  # noqa: TRY301 - one clean-up for every way out
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            message = (
-                f"{path}: written by a newer version of the exporter (ledger format {version}, "
-                f"this one knows {SCHEMA_VERSION}); upgrade, or give another --state.path"
-            )
-            raise ConfigError(message)  # noqa: TRY301 - one clean-up for every way out
-        if version == 0:
-            connection.executescript(
-                f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-            )
-        else:
-            # Learn now, not at the first batch, whether the file can be written.
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            connection.execute("COMMIT")
-    except BaseException:
-        connection.close()
-        raise
-    os.chmod(path, 0o600)  # noqa: PTH101 - the path may be a bytes-like of another encoding
-    return connection
-
-
-def _contents(connection: sqlite3.Connection) -> Change:
-    change = Change()
-    for family, labels, amount, pending, touched in connection.execute(
-        "SELECT family, labels, amount, pending, touched FROM total"
-    ):
-        waits = _amount(pending) if pending else None
-        label_set = tuple(json.loads(labels))
-        change.put_total(Total(family, label_set, _amount(amount), waits, touched))
-    for collector, section, key, value in connection.execute(
-        "SELECT collector, section, key, value FROM entry"
-    ):
-        change.entries[collector, (section, key)] = value
-    change.folding = {name: True for (name,) in connection.execute("SELECT family FROM folding")}
-    return change
-
-
-def _apply(connection: sqlite3.Connection, change: Change, *, replace: bool = False) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if replace:
-            for table in ("total", "entry", "folding"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - three constants
-        _write(connection, change)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _write(connection: sqlite3.Connection, change: Change) -> None:
-    connection.executemany(
-        "INSERT OR REPLACE INTO total VALUES (?, ?, ?, ?, ?)",
-        map(_total_row, change.totals.values()),
-    )
-    connection.executemany(
-        "DELETE FROM total WHERE family = ? AND labels = ?",
-        ((family, json.dumps(labels)) for family, labels in change.removed),
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
-        ((collector, *key, value) for (collector, key), value in change.entries.items()),
-    )
-    connection.executemany(
-        "DELETE FROM entry WHERE collector = ? AND section = ? AND key = ?",
-        ((collector, *key) for collector, key in change.dropped),
-    )
-    for family, folds in change.folding.items():
-        connection.execute("DELETE FROM folding WHERE family = ?", (family,))
-        if folds:
-            connection.execute("INSERT INTO folding VALUES (?)", (family,))
-
-
-def _total_row(total: Total) -> tuple[str, str, str, str | None, float]:
-    pending = None if total.pending is None else _text(total.pending)
-    return (total.family, json.dumps(total.labels), _text(total.amount), pending, total.touched)
-
-
-def _text(amount: Amount) -> str:
-    return json.dumps([amount.total, *(amount.counts or ())])
-
-
-def _amount(text: str) -> Amount:
-    total, *counts = json.loads(text)
-    amount = Amount()
-    amount.total = float(total)
-    amount.counts = [int(count) for count in counts] or None
-    return amount

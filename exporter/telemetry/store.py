@@ -11,7 +11,8 @@ from exporter.clock import Clock
 from exporter.samples import Batch, EntryKey, Labels, Sample
 from exporter.telemetry.exposition import Snapshot, rendered
 from exporter.telemetry.labels import canonical
-from exporter.telemetry.ledger import Change, Ledger, Total
+from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.ledger_file import Change, Total
 from exporter.telemetry.table import Child, Table
 from exporter.telemetry.validation import validate
 
@@ -166,7 +167,7 @@ class Store:
                 child.pending = table.zero()
                 self._waiting.add(child)
             child.pending.add(sample.value, table.family.buckets)
-        self._note(table, child)
+        self._change.put_total(child)
 
     def _child(self, table: Table, labels: Labels) -> Child:
         child = table.children.get(labels)
@@ -180,7 +181,7 @@ class Store:
         child = table.add(labels)
         child.touched = self._clock.wall()
         self._unpublished.append(child)
-        self._note(table, child)
+        self._change.put_total(child)
         return child
 
     def _has_room(self, table: Table) -> bool:
@@ -207,7 +208,7 @@ class Store:
                 child.amount.merge(child.pending)
                 child.pending = None
                 child.block.text = None
-                self._note(child.block.table, child)
+                self._change.put_total(child)
 
     # Gauges.
 
@@ -266,9 +267,6 @@ class Store:
         dag_id = child.labels[family.labels.index("dag_id")]
         return dag_id != OTHER and dag_id not in self._known_dags
 
-    def _note(self, table: Table, child: Child) -> None:
-        self._change.put_total(_total(table, child))
-
     def _save(self) -> None:
         change, self._change = self._change, Change()
         self._ledger.write(change, self._everything)
@@ -278,7 +276,7 @@ class Store:
         for table in [table for table in self._tables.values() if table.family.accumulated]:
             everything.folding[table.family.name] = table.folding
             for child in table:
-                everything.put_total(_total(table, child))
+                everything.put_total(child)
         return everything
 
     def _restore(self, saved: Change) -> None:
@@ -301,10 +299,6 @@ class Store:
         if total.pending is not None:
             child.pending = total.pending
             self._waiting.add(child)
-
-
-def _total(table: Table, child: Child) -> Total:
-    return Total(table.family.name, child.labels, child.amount, child.pending, child.touched)
 
 
 def _fits(table: Table, total: Total) -> bool:

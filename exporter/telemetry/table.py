@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from sys import intern
 
 from exporter.catalogue import Family, Kind
 from exporter.samples import Labels
@@ -53,6 +54,11 @@ class Child:
         self.owner: tuple[str, str] | None = None
         """Collector and set that a gauge belongs to."""
 
+    @property
+    def family(self) -> str:
+        """The family's name."""
+        return self.block.table.family.name
+
 
 class Block:
     """Up to `BLOCK_CHILDREN` children and their text, None when it must be rendered again."""
@@ -93,6 +99,8 @@ class Table:
 
     def add(self, labels: Labels) -> Child:
         """Create a child at zero; the label set must be new and canonical."""
+        # The same few names stand in many children: each is held once.
+        labels = tuple(value and intern(value) for value in labels)
         block = self._block_with_room()
         child = Child(labels, self.zero(), block)
         block.children.append(child)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from sys import intern
 from typing import Any
 
 from sqlalchemy import (
@@ -86,7 +87,8 @@ def active_groups(connection: Connection, schema: Schema) -> list[ActiveGroup]:
         func.coalesce(func.sum(ti.c.pool_slots), 0),
         func.min(ti.c.queued_dttm),
     ).group_by(*common)
-    return [ActiveGroup(*row) for row in connection.execute(_active(connection, counted, ti))]
+    found = connection.execute(_active(connection, counted, ti))
+    return [ActiveGroup(*_shared(row)) for row in found]
 
 
 def active_rows(connection: Connection, schema: Schema) -> dict[TaskKey, ActiveRow]:
@@ -96,7 +98,8 @@ def active_rows(connection: Connection, schema: Schema) -> dict[TaskKey, ActiveR
     columns = (*_key_columns(ti), ti.c.state, ti.c.start_date, ti.c.try_number, heartbeat)
     statement = _active(connection, select(*columns).where(ti.c.start_date.is_not(None)), ti)
     found = [
-        ActiveRow._make((TaskKey(*row[:4]), *row[4:])) for row in connection.execute(statement)
+        ActiveRow._make((TaskKey(*row[:4]), *row[4:]))
+        for row in map(_shared, connection.execute(statement))
     ]
     return {row.key: row for row in found}
 
@@ -227,7 +230,7 @@ def job_heartbeats(
     for page in _pages(list(keys), _page_size(connection)):
         statement = select(*_key_columns(ti), ti.c.job_id).where(ti.c.job_id.is_not(None))
         for row in connection.execute(_with_keys(connection, statement, ti, page)):
-            jobs[TaskKey(*row[:4])] = row[4]
+            jobs[TaskKey(*_shared(row[:4]))] = row[4]
     beats: dict[int, datetime] = {}
     for ids in _pages(sorted(jobs.values()), _page_size(connection)):
         recent = select(job.c.id, job.c.latest_heartbeat).where(_among(connection, job.c.id, ids))
@@ -293,7 +296,7 @@ def _run_rows(schema: Schema) -> Select[Any]:
 
 
 def _runs(connection: Connection, statement: Any) -> list[RunRow]:  # noqa: ANN401 - Select or CompoundSelect
-    return [RunRow(*row) for row in connection.execute(statement)]
+    return [RunRow(*_shared(row)) for row in connection.execute(statement)]
 
 
 def _key_columns(source: Table) -> tuple[Column[Any], ...]:
@@ -314,7 +317,13 @@ def _tries(connection: Connection, statement: Select[Any], *, archived: bool) ->
 
 
 def _try_row(row: Sequence[Any], *, archived: bool) -> TryRow:
-    return TryRow._make((TaskKey(*row[:4]), *row[4:], archived))
+    shared = _shared(row)
+    return TryRow._make((TaskKey(*shared[:4]), *shared[4:], archived))
+
+
+def _shared(row: Sequence[Any]) -> list[Any]:
+    """Return a row whose texts are one object with their equals: most are kept, many times over."""
+    return [intern(value) if type(value) is str else value for value in row]
 
 
 def _active(connection: Connection, statement: Select[Any], ti: Table) -> Select[Any]:

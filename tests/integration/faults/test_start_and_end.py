@@ -113,3 +113,21 @@ def test_a_log_that_cannot_be_written_ends_nothing(database: str, tmp_path: Path
         success = ("airflow_perf_exporter_collector_success", frozenset({("collector", "airflow")}))
         process._child.wait_until(lambda: process.families()[success] == 1.0, timeout=10)
         assert process.terminate() == 0
+
+
+def test_a_storm_of_reloads_neither_leaks_nor_swallows_the_end(
+    database: str, tmp_path: Path
+) -> None:
+    with Watched(tmp_path, database) as daemon:
+        daemon.until_good()
+        threads, descriptors = daemon.threads(), daemon.descriptors()
+        for _ in range(500):
+            daemon.process.signal(signal.SIGHUP)
+        daemon.until(lambda _: "config.reloaded" in daemon.log())
+        daemon.until_good()
+        # Each sample has a watchdog of its own for a moment, and each scrape a socket.
+        assert daemon.threads() <= threads + 1
+        assert daemon.descriptors() <= descriptors + 2
+        for number in (signal.SIGHUP, signal.SIGHUP):
+            daemon.process.signal(number)
+        assert daemon.terminate() <= END_SECONDS

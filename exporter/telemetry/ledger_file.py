@@ -1,0 +1,204 @@
+"""The ledger's file: its tables, and what one transaction writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from exporter.errors import ConfigError
+from exporter.samples import EntryKey, Labels
+from exporter.telemetry.table import Amount
+
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE total (
+    family TEXT NOT NULL, labels TEXT NOT NULL,
+    amount TEXT NOT NULL, pending TEXT, touched REAL NOT NULL,
+    PRIMARY KEY (family, labels)) WITHOUT ROWID;
+CREATE TABLE entry (
+    collector TEXT NOT NULL, section TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (collector, section, key)) WITHOUT ROWID;
+CREATE TABLE folding (family TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Total(Protocol):
+    """One child of a counter or histogram as the ledger keeps it; the store's own children are."""
+
+    @property
+    def family(self) -> str:
+        """The family's name."""
+
+    @property
+    def labels(self) -> Labels:
+        """The canonical label set."""
+
+    @property
+    def amount(self) -> Amount:
+        """What is exposed."""
+
+    @property
+    def pending(self) -> Amount | None:
+        """What is held back."""
+
+    @property
+    def touched(self) -> float:
+        """Unix seconds of the last change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A total as it was read from the file."""
+
+    family: str
+    labels: Labels
+    amount: Amount
+    pending: Amount | None
+    touched: float
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction writes."""
+
+    totals: dict[tuple[str, Labels], Total] = field(default_factory=dict)
+    removed: set[tuple[str, Labels]] = field(default_factory=set)
+    entries: dict[tuple[str, EntryKey], str] = field(default_factory=dict)
+    dropped: set[tuple[str, EntryKey]] = field(default_factory=set)
+    folding: dict[str, bool] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to write."""
+        return any((self.totals, self.removed, self.entries, self.dropped, self.folding))
+
+    def put_total(self, total: Total) -> None:
+        """Write this total, whatever was noted of it before."""
+        key = (total.family, total.labels)
+        self.totals[key] = total
+        self.removed.discard(key)
+
+    def remove_total(self, family: str, labels: Labels) -> None:
+        """Remove this total, whatever was noted of it before."""
+        self.totals.pop((family, labels), None)
+        self.removed.add((family, labels))
+
+    def put_entry(self, collector: str, key: EntryKey, value: str) -> None:
+        """Write this entry, whatever was noted of it before."""
+        self.entries[collector, key] = value
+        self.dropped.discard((collector, key))
+
+    def drop_entry(self, collector: str, key: EntryKey) -> None:
+        """Remove this entry, whatever was noted of it before."""
+        self.entries.pop((collector, key), None)
+        self.dropped.add((collector, key))
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """Open and migrate the file; raise ConfigError when a newer version wrote it."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
+    try:
+        # FULL: what has been published must not be forgotten by a power cut, or Prometheus would
+        # take the lower total for a counter reset and add the whole of it again.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)  # noqa: TRY301 - one clean-up for every way out
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            message = (
+                f"{path}: written by a newer version of the exporter (ledger format {version}, "
+                f"this one knows {SCHEMA_VERSION}); upgrade, or give another --state.path"
+            )
+            raise ConfigError(message)  # noqa: TRY301 - one clean-up for every way out
+        if version == 0:
+            connection.executescript(
+                f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+            )
+        else:
+            # Learn now, not at the first batch, whether the file can be written.
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    os.chmod(path, 0o600)  # noqa: PTH101 - the path may be a bytes-like of another encoding
+    return connection
+
+
+def contents(connection: sqlite3.Connection) -> Change:
+    """Return all that the file holds; raise ValueError or TypeError when it makes no sense."""
+    change = Change()
+    for family, labels, amount, pending, touched in connection.execute(
+        "SELECT family, labels, amount, pending, touched FROM total"
+    ):
+        waits = _amount(pending) if pending else None
+        label_set = tuple(json.loads(labels))
+        change.put_total(Saved(family, label_set, _amount(amount), waits, touched))
+    for collector, section, key, value in connection.execute(
+        "SELECT collector, section, key, value FROM entry"
+    ):
+        change.entries[collector, (section, key)] = value
+    change.folding = {name: True for (name,) in connection.execute("SELECT family FROM folding")}
+    return change
+
+
+def apply(connection: sqlite3.Connection, change: Change, *, replace: bool = False) -> None:
+    """Write a change in one transaction, in place of all there is when `replace` is set."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if replace:
+            for table in ("total", "entry", "folding"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - three constants
+        _write(connection, change)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _write(connection: sqlite3.Connection, change: Change) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO total VALUES (?, ?, ?, ?, ?)",
+        map(_total_row, change.totals.values()),
+    )
+    connection.executemany(
+        "DELETE FROM total WHERE family = ? AND labels = ?",
+        ((family, json.dumps(labels)) for family, labels in change.removed),
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)",
+        ((collector, *key, value) for (collector, key), value in change.entries.items()),
+    )
+    connection.executemany(
+        "DELETE FROM entry WHERE collector = ? AND section = ? AND key = ?",
+        ((collector, *key) for collector, key in change.dropped),
+    )
+    for family, folds in change.folding.items():
+        connection.execute("DELETE FROM folding WHERE family = ?", (family,))
+        if folds:
+            connection.execute("INSERT INTO folding VALUES (?)", (family,))
+
+
+def _total_row(total: Total) -> tuple[str, str, str, str | None, float]:
+    pending = None if total.pending is None else _text(total.pending)
+    return (total.family, json.dumps(total.labels), _text(total.amount), pending, total.touched)
+
+
+def _text(amount: Amount) -> str:
+    return json.dumps([amount.total, *(amount.counts or ())])
+
+
+def _amount(text: str) -> Amount:
+    total, *counts = json.loads(text)
+    amount = Amount()
+    amount.total = float(total)
+    amount.counts = [int(count) for count in counts] or None
+    return amount
