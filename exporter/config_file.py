@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
+from exporter import files
 from exporter.errors import ConfigError
 
-MAX_FILE_BYTES = 64 * 1024
 _DEEPEST = 8
 _UNSET = ("", "~", "null")
 
@@ -24,7 +24,7 @@ def read(path: Path, known: Mapping[Key, bool]) -> Texts:
     `known` tells of each key that may be there whether it is a switch. Raises ConfigError naming
     the file and what is wrong with it; takes bounded time and memory whatever the file holds.
     """
-    content = _content(path)
+    content = files.content(path, "--config.file")
     try:
         _refuse_bombs(content, path)
         # Every value stays the text that was written: each option reads its own.
@@ -62,23 +62,6 @@ def _refuse_bombs(content: bytes, path: Path) -> None:
         if isinstance(each, yaml.AliasEvent):
             message = f"--config.file {path}: aliases (&, *) are not allowed"
             raise ConfigError(message)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            missing = not path.exists()
-            message = f"--config.file {path}: {'no such file' if missing else 'not a regular file'}"
-            raise ConfigError(message)
-        with path.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        message = f"--config.file {path}: {error.strerror or 'cannot be read'}"
-        raise ConfigError(message) from None
-    if len(content) > MAX_FILE_BYTES:
-        message = f"--config.file {path}: larger than {MAX_FILE_BYTES} bytes"
-        raise ConfigError(message)
-    return content
 
 
 def _flattened(tree: object, path: Path, known: Mapping[Key, bool]) -> Texts:

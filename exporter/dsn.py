@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
+from exporter import files
 from exporter.errors import ConfigError
 
 OWN_VARIABLE = "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN"
@@ -19,7 +20,6 @@ _AIRFLOW_VARIABLES = (
     # Airflow before 2.3 kept the connection in another section; later ones still read it.
     "AIRFLOW__CORE__SQL_ALCHEMY_CONN",
 )
-MAX_FILE_BYTES = 64 * 1024
 MAX_CONFIGURATION_CHARACTERS = 4 * 1024 * 1024
 COMMAND_TIMEOUT_SECONDS = 10.0
 
@@ -219,20 +219,7 @@ def _split(rest: str) -> tuple[str, _Server | None]:
 
 
 def _file(path: Path) -> str:
-    try:
-        if not path.is_file():
-            wrong = "not a regular file" if path.exists() else "no such file"
-            message = f"--airflow.dsn-file {path}: {wrong}"
-            raise ConfigError(message)
-        with path.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        message = f"--airflow.dsn-file {path}: {error.strerror or 'cannot be read'}"
-        raise ConfigError(message) from error
-    if len(content) > MAX_FILE_BYTES:
-        message = f"--airflow.dsn-file {path}: larger than {MAX_FILE_BYTES} bytes"
-        raise ConfigError(message)
-    text = content.decode("utf-8", "replace").strip()
+    text = files.content(path, "--airflow.dsn-file").decode("utf-8", "replace").strip()
     if not text:
         message = f"--airflow.dsn-file {path}: is empty"
         raise ConfigError(message)
@@ -270,7 +257,7 @@ def _output(command: str, origin: str) -> str:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         message = f"{origin}: the program failed ({type(error).__name__})"
         raise ConfigError(message) from None
-    return done.stdout[:MAX_FILE_BYTES].decode("utf-8", "replace")
+    return done.stdout[: files.MAX_BYTES].decode("utf-8", "replace")
 
 
 def _configured(path: Path, on_secrets: Callable[[tuple[str, ...]], None]) -> DsnSource | None:

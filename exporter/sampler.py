@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -12,11 +12,10 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
 from exporter.errors import RejectedError, SourceTimeoutError, SourceUnavailableError
+from exporter.health import REASONS, Health, health_samples, store_samples
 from exporter.samples import Batch, Sample
 from exporter.telemetry.store import Store
 
-REASONS = ("unavailable", "timeout", "rejected", "bug")
-"""Every value of `reason` in `airflow_perf_exporter_collector_errors_total`."""
 MIN_HOLD_SECONDS = 60.0
 """Gauges of a failing collector are held three intervals, and at least this long."""
 SUPERVISION_SECONDS = 1.0
@@ -29,19 +28,6 @@ class Schedule:
 
     interval_seconds: float
     timeout_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What is known of a collector at a moment; times are Unix seconds, 0 before the first."""
-
-    name: str
-    success: bool = False
-    finished_once: bool = False
-    duration_seconds: float = 0.0
-    last_success_wall: float = 0.0
-    last_reason: str | None = None
-    errors: dict[str, int] = field(default_factory=dict)
 
 
 class CollectorThread:
@@ -275,7 +261,7 @@ class Sampler:
         """Put the series about ourselves and publish a snapshot."""
         # One at a time: an older count put after a newer one would look like a counter's reset.
         with self._publishing:
-            samples = [*_health_samples(self.health()), *_store_samples(self._store)]
+            samples = [*health_samples(self.health()), *store_samples(self._store)]
             samples.extend(self._own_samples())
             self._store.put(catalogue.SELF, Batch(gauges={"own": samples}))
             self._store.publish()
@@ -287,28 +273,3 @@ class Sampler:
                 thread.supervise()
             self._store.advance()
             self.publish()
-
-
-def _health_samples(health: Sequence[Health]) -> list[Sample]:
-    samples: list[Sample] = []
-    for each in health:
-        labels = (each.name,)
-        samples += [
-            Sample(catalogue.COLLECTOR_SUCCESS, labels, float(each.success)),
-            Sample(catalogue.COLLECTOR_DURATION, labels, each.duration_seconds),
-            Sample(catalogue.COLLECTOR_LAST_SUCCESS, labels, each.last_success_wall),
-        ]
-        samples += [
-            Sample(catalogue.COLLECTOR_ERRORS, (each.name, reason), float(count))
-            for reason, count in each.errors.items()
-        ]
-    return samples
-
-
-def _store_samples(store: Store) -> list[Sample]:
-    samples = [Sample(catalogue.STATE_PERSISTENT, (), float(store.persistent))]
-    for name, (children, dropped) in store.sizes().items():
-        if not name.startswith("airflow_perf_exporter_"):
-            samples.append(Sample(catalogue.SERIES, (name,), float(children)))
-            samples.append(Sample(catalogue.SERIES_DROPPED, (name,), float(dropped)))
-    return samples

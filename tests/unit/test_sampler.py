@@ -14,7 +14,8 @@ from structlog.typing import EventDict
 from exporter import catalogue
 from exporter.collectors.base import Collector
 from exporter.errors import RejectedError, SourceTimeoutError, SourceUnavailableError
-from exporter.sampler import REASONS, CollectorThread, Sampler, Schedule
+from exporter.health import REASONS
+from exporter.sampler import CollectorThread, Sampler, Schedule
 from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
