@@ -135,7 +135,7 @@ def _measure(connection: dataset.Connection, dsn: str) -> None:
         dataset.live(connection)
         bench.sample(steady)
     bench.hand.seconds += 61
-    with_facts = Cost("fast sample and slow facts together")
+    with_facts = Cost("fast part of one with facts, ms of both")
     bench.sample(with_facts, facts)
     whole = _whole_table(connection)
     before = dataset.count_active(connection)

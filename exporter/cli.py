@@ -49,6 +49,15 @@ def _loaded(given: dict[str, Any]) -> config.Settings:
     return config.loaded(flags, os.environ)
 
 
+def _end_on_signals() -> None:
+    """End with status 0 while the parts are not there yet, and clean up on the way.
+
+    As PID 1 a process without a handler would ignore the signals: before the slow imports, then.
+    """
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: sys.exit(0))
+
+
 def _refused(error: ConfigError, redactor: Redactor) -> NoReturn:
     click.echo(f"{PROGRAM}: {redactor.redacted(str(error))}", err=True)
     sys.exit(2)
@@ -79,9 +88,7 @@ def main() -> None:
 @_settings_options
 def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Run the daemon: sample, and serve the metrics until SIGTERM."""
-    # As PID 1 a process without a handler ignores the signals: set one before the slow imports.
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: sys.exit(0))
+    _end_on_signals()
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
 
     redactor = Redactor()
@@ -119,13 +126,13 @@ def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
 @_settings_options
 def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Serve on an embedded Airflow database with real task processes and a live workload."""
+    _end_on_signals()
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
     from exporter.demo.workload import Demo  # noqa: PLC0415 - only the demo needs it
 
     redactor = Redactor()
     kept = Path(demo_path).absolute() if demo_path else None
     directory = kept or Path(tempfile.mkdtemp(prefix="airflow-perf-exporter-demo-"))
-    given.setdefault("hold", None)
     try:
         settings = _demo_settings(given)
         logs.configure(settings.log_level, settings.log_format, redactor)

@@ -57,7 +57,8 @@ class AirflowCollector(Collector):
         self._fingerprints: Mapping[TaskKey, Fingerprint] = {}
         self._next: tuple[Remembered, Mapping[TaskKey, Fingerprint]] | None = None
         self._facts: slow.Facts | None = None
-        self._facts_good = False
+        self._facts_good: bool | None = None
+        """How the last reading of facts went; None before the first."""
         self._facts_at: float | None = None
         """Monotonic seconds of the last good reading of facts."""
         self._facts_due = clock.monotonic()
@@ -151,13 +152,16 @@ class AirflowCollector(Collector):
             self._facts = self._in_schema(self._read_facts)
         except SourceUnavailableError as error:
             # A locked `dag` table must not cost us the counting of tries.
-            self._log.warning("facts.failed", error=str(error))
+            if self._facts_good is not False:
+                self._log.warning("facts.failed", error=str(error))
             self._facts_good = False
             self._facts_due = now + interval / _FACTS_RETRY_DIVISOR
             if self._facts_at is None or now - self._facts_at < _FACTS_HELD_INTERVALS * interval:
                 return False
             self._facts = None
             return True
+        if self._facts_good is False:
+            self._log.info("facts.recovered")
         self._facts_good = True
         self._facts_at = now
         self._facts_due = now + interval
@@ -275,7 +279,7 @@ class AirflowCollector(Collector):
             yield Sample(catalogue.METADATA_INFO, info, 1.0)
 
     def _feature_samples(self, schema: Schema) -> Iterator[Sample]:
-        for feature, there in {**schema.features(), "facts": self._facts_good}.items():
+        for feature, there in {**schema.features(), "facts": bool(self._facts_good)}.items():
             yield Sample(catalogue.COLLECTOR_FEATURE, (self.name, feature), float(there))
 
     def _announced(self, reading: Reading) -> Iterator[tuple[Family, Labels]]:
