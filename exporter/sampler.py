@@ -14,11 +14,13 @@ from exporter.collectors.base import Collector
 from exporter.errors import RejectedError, SourceTimeoutError, SourceUnavailableError
 from exporter.health import REASONS, Health, health_samples, store_samples
 from exporter.samples import Batch, Sample
+from exporter.telemetry.process import memory_trimmer
 from exporter.telemetry.store import Store
 
 MIN_HOLD_SECONDS = 60.0
 """Gauges of a failing collector are held three intervals, and at least this long."""
 SUPERVISION_SECONDS = 1.0
+_TRIM_EVERY_SECONDS = 15.0
 _SILENT = {"timeout": "the sample hangs past its deadline", "bug": "the thread has ended"}
 
 
@@ -267,8 +269,12 @@ class Sampler:
             self._store.publish()
 
     def _run(self) -> None:
+        trim, trim_due = memory_trimmer(), self._clock.monotonic()
         while not self._stop.wait(SUPERVISION_SECONDS):
             self._beat = self._clock.monotonic()
+            if self._beat >= trim_due:
+                trim_due = self._beat + _TRIM_EVERY_SECONDS
+                trim()
             for thread in self._threads:
                 thread.supervise()
             self._store.advance()

@@ -63,6 +63,8 @@ class AirflowCollector(Collector):
         """Monotonic seconds of the last good reading of facts."""
         self._facts_due = clock.monotonic()
         self._sweep_due = clock.monotonic()
+        self._too_slow: set[str] = set()
+        """DAGs whose last finish could not be looked up in time."""
 
     def sample(self) -> Batch:
         """Read what is active and what has ended, and once a minute the slow facts."""
@@ -180,7 +182,8 @@ class AirflowCollector(Collector):
         known = self._known_dags() or frozenset()
         success = {dag: at for dag, at in memory.last_success.items() if dag in known}
         finish = {dag: at for dag, at in memory.last_finish.items() if dag in known}
-        unknown = sorted(dag for dag in known - finish.keys() if self._options.wants(dag))
+        left = known - finish.keys() - self._too_slow
+        unknown = sorted(dag for dag in left if self._options.wants(dag))
         page = unknown[:DAGS_A_PAGE]
         if page:
             try:
@@ -188,7 +191,9 @@ class AirflowCollector(Collector):
                     lambda connection, schema: self._read_last_finishes(connection, schema, page)
                 )
             except SourceUnavailableError as error:
-                self._log.debug("last_finishes.failed", error=str(error))
+                # Runs of years may be too many to look through: these stay unknown until they end.
+                self._log.warning("last_finishes.failed", error=str(error), dags=len(page))
+                self._too_slow.update(page)
                 found = {}
             for dag, (succeeded, ended) in found.items():
                 if succeeded is not None:
