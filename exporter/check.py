@@ -15,9 +15,11 @@ from exporter.dsn import DsnSource
 from exporter.errors import ConfigError, SourceUnavailableError
 from exporter.logs import Redactor
 from exporter.samples import Batch
+from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
 from exporter.web.listen import sockets
+from exporter.web.routes import require_free
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
@@ -45,6 +47,7 @@ def findings(
 ) -> Iterator[Finding]:
     """Try everything that the daemon needs; raise ConfigError for settings that cannot be used."""
     yield Finding("configuration", is_bad=False, text=str(settings.config_file or "flags only"))
+    require_free(settings.telemetry_path)
     yield from _addresses(settings)
     yield from _state(settings)
     if settings.airflow:
@@ -81,16 +84,24 @@ def _state(settings: Settings) -> Iterator[Finding]:
             fix="give a directory on a local disk",
         )  # fmt: skip
         return
-    ledger = Ledger(path, Clock())
-    persistent = ledger.persistent
-    ledger.close()
-    if persistent:
+    problem = _state_problem(path)
+    if problem is None:
         yield Finding("state", is_bad=False, text=f"{path} can be written")
     else:
-        yield Finding(
-            "state", is_bad=True, text=f"{path} cannot be written",
-            fix=f"let uid {os.getuid()} write there, and see that the disk is not full",
-        )  # fmt: skip
+        fix = f"let uid {os.getuid()} write there, or give another --state.path"
+        yield Finding("state", is_bad=True, text=problem, fix=fix)
+
+
+def _state_problem(path: Path) -> str | None:
+    """Look, and change nothing: a running exporter may have the directory open."""
+    existing = path.absolute()
+    while not existing.exists() and not existing.is_symlink():
+        existing = existing.parent
+    if not existing.is_dir():
+        return f"{existing} is not a directory"
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"{existing} cannot be written"
+    return ledger_file.problem(path / "ledger.sqlite")
 
 
 def _file_system(path: Path) -> str:

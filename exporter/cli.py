@@ -137,7 +137,7 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
         settings = _demo_settings(given)
         logs.configure(settings.log_level, settings.log_format, redactor)
         logs.catch_unhandled()
-        directory.mkdir(parents=True, exist_ok=True)
+        _make_directory(directory)
         workload = Demo(directory)
         workload.start()
         try:
@@ -150,6 +150,14 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
     finally:
         if kept is None:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"--demo.path {directory}: {error.strerror}"
+        raise ConfigError(message) from None
 
 
 def _demo_settings(given: dict[str, Any]) -> config.Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, MutableMapping
@@ -19,6 +20,10 @@ LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("console", "json")
 _SHORTEST_SECRET = 3
 """A shorter password would blot out half of every line."""
+
+
+_CREDENTIALS = re.compile(r"(?<=:)[^\s@'\"]{1,1000}@")
+"""What stands between a colon and an at sign, as in `user:password@host`."""
 
 
 class Redactor:
@@ -45,7 +50,8 @@ class Redactor:
         """Return the text with every known secret blotted out."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text
+        # An address that was put where none belongs has never been parsed.
+        return _CREDENTIALS.sub("***@", text)
 
 
 def _spellings(secret: str) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -130,6 +131,21 @@ def opened(path: Path) -> sqlite3.Connection:
         raise
     os.chmod(path, 0o600)  # noqa: PTH101 - the path may be a bytes-like of another encoding
     return connection
+
+
+def problem(path: Path) -> str | None:
+    """Return what is wrong with a ledger's file, without changing it; None when nothing is."""
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
+            verdict = found.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version = found.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        return f"{path}: {error}"
+    if verdict != "ok":
+        return f"{path}: {verdict}"
+    return f"{path} was written by a newer version" if version > SCHEMA_VERSION else None
 
 
 def contents(connection: sqlite3.Connection) -> Change:

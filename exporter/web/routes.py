@@ -43,11 +43,7 @@ class Routes:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a telemetry path that could never be served."""
-        path = self.telemetry_path
-        taken = path in _HEALTHY_PATHS + _READY_PATHS
-        if taken or not path.startswith("/") or path.startswith("//") or set(path) & set("?#% "):
-            message = f"The telemetry path {path!r} must be a free path such as /metrics."
-            raise ConfigError(message)
+        require_free(self.telemetry_path)
 
     def __call__(self, request: Request) -> Response:
         """Return the answer to a request."""
@@ -75,6 +71,14 @@ class Routes:
     def _landing(self) -> Response:
         page = landing(self.version, self.telemetry_path, self.collectors())
         return Response(200, "text/html; charset=utf-8", (page,), _PAGE_HEADERS, messages.LANDING)
+
+
+def require_free(path: str) -> None:
+    """Raise ConfigError for a telemetry path that could never be served."""
+    taken = path in _HEALTHY_PATHS + _READY_PATHS
+    if taken or not path.startswith("/") or path.startswith("//") or set(path) & set("?#% "):
+        message = f"The telemetry path {path!r} must be a free path such as /metrics."
+        raise ConfigError(message)
 
 
 def _verdict(wrong: str | None, right: str, path_class: str) -> Response:

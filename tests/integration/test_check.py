@@ -89,3 +89,32 @@ def test_check_leaves_no_ledger_content_behind(airflow, tmp_path):
     assert code == 0
     code, _ = check(tmp_path, airflow, "--state.path", str(tmp_path / "state"))
     assert code == 0
+
+
+def test_check_looks_at_a_corrupt_ledger_and_leaves_it_alone(airflow, tmp_path):
+    (tmp_path / "ledger.sqlite").write_bytes(b"garbage" * 1000)
+    code, lines = check(tmp_path, airflow, "--state.path", str(tmp_path))
+    assert code == 2
+    assert "ledger.sqlite" in failures(lines)[0]
+    assert (tmp_path / "ledger.sqlite").read_bytes() == b"garbage" * 1000
+
+
+def test_check_makes_no_directory(airflow, tmp_path):
+    code, _ = check(tmp_path, airflow, "--state.path", str(tmp_path / "a" / "b"))
+    assert code == 0
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_telemetry_path_that_serve_refuses_is_refused(airflow, tmp_path):
+    code, lines = check(tmp_path, airflow, "--web.telemetry-path", "metrics")
+    assert code == 2
+    assert "telemetry path" in lines[-1]
+
+
+def test_an_address_given_in_a_wrong_place_is_not_repeated(airflow, tmp_path, monkeypatch):
+    config = tmp_path / "config.yaml"
+    config.write_text('log: {level: "postgresql://u:MARKER@h/d"}\n')
+    code, lines = check(tmp_path, airflow, "--config.file", str(config))
+    assert code == 2
+    assert "MARKER" not in "".join(lines)
+    assert "log.level" in lines[-1]
