@@ -22,7 +22,7 @@ _SHORTEST_SECRET = 3
 """A shorter password would blot out half of every line."""
 
 
-_CREDENTIALS = re.compile(r"(?<=:)[^\s@'\"]{1,1000}@")
+_CREDENTIALS = re.compile(r"(?<=:)(?!//[^\s:@]*:)[^\s@'\"]{1,1000}@")
 """What stands between a colon and an at sign, as in `user:password@host`."""
 
 

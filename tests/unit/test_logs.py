@@ -176,3 +176,17 @@ def test_libraries_do_not_log_past_the_redactor(capfd: pytest.CaptureFixture[str
     logging.getLogger("some.library").error("connecting with hunter22")
     captured = capfd.readouterr()
     assert "hunter22" not in captured.err + captured.out + out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://u:pw@h/d", "postgresql://u:***@h/d"),
+        ("postgresql:/u:pw@h/d", "postgresql:***@h/d"),
+        ("u:p/w:x@h/d", "u:***@h/d"),
+        ("x://u://pw@h", "x://u:***@h"),
+        ('{"at": "2026-11-22T22:40:04Z", "mail": "a@b"}',) * 2,
+    ],
+)
+def test_what_looks_like_credentials_is_blotted_out_wherever_it_stands(text, shown):
+    assert Redactor().redacted(text) == shown
