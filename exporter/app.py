@@ -69,17 +69,11 @@ class App:
         self._responses: Counter[tuple[str, str]] = Counter()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
-        limits = Limits(
-            settings.hold,
-            settings.idle_expiry,
-            settings.max_histogram_children,
-            settings.max_per_family,
-        )
         source = dsn_source(settings, environ, redactor) if settings.airflow else None
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
-                catalogue.FAMILIES, limits, self._ledger, self._clock, settings.disabled
+                catalogue.FAMILIES, _limits(settings), self._ledger, self._clock, settings.disabled
             )
             self._sampler = Sampler(self._store, self._clock, self._own_samples)
             if source is not None:
@@ -245,4 +239,13 @@ def airflow_options(settings: Settings) -> Options:
         dag_include=settings.dag_include,
         dag_exclude=settings.dag_exclude,
         team=settings.team,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.hold,
+        settings.idle_expiry,
+        settings.max_histogram_children,
+        settings.max_per_family,
     )
