@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+PRODUCTION := .venv-production
 ROWS ?= 1000000
 VERSIONS ?= 3.3.2 2.11.2
 SEEDS ?= 5
@@ -21,6 +22,12 @@ $(STAMP): tests/requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
+# What users install, and nothing else: development tools change what is loaded.
+$(PRODUCTION)/.complete: deploy/requirements.txt
+	$(PYTHON) -m venv $(PRODUCTION)
+	$(PRODUCTION)/bin/pip install --quiet --require-hashes -r deploy/requirements.txt
+	touch $@
+
 demo: $(STAMP) ## serve on an embedded Airflow database with a live workload
 	$(BIN)/airflow-perf-exporter demo
 
@@ -34,8 +41,8 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/airflow-perf-exporter bundle reference --check docs
 
-bench: bench-db ## print what a sample and a scrape cost
-	$(BIN)/python -m bench.footprint
+bench: bench-db $(PRODUCTION)/.complete ## print what a sample and a scrape cost
+	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
 
 bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 	$(BIN)/python -m bench.database --rows $(ROWS)
@@ -62,4 +69,4 @@ lock: $(STAMP) ## resolve the dependencies again
 		--generate-hashes --no-header --quiet --upgrade -c deploy/requirements.txt -o tests/requirements.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PRODUCTION) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

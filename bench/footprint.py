@@ -1,12 +1,14 @@
 """What the daemon itself takes: resident memory and the time of a scrape, with 10,000 histograms.
 
-`python -m bench.footprint [--rows N]`; rows of task_instance, 1,000,000 unless said otherwise.
+`python -m bench.footprint [--rows N] [--python PATH]`: rows of task_instance, and the interpreter
+to run the daemon with, such as one that has nothing installed but what users install.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,11 +38,13 @@ def main() -> None:
     """Load, let 10,000 tasks run once, measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--python", default=sys.executable)
+    arguments = parser.parse_args()
+    python = str(Path(arguments.python).absolute())
     server = PostgresServer.start(settings=SETTINGS)
     try:
         dsn = server.create_database("bench")
-        dataset.load(dsn, rows)
+        dataset.load(dsn, arguments.rows)
         with (
             tempfile.TemporaryDirectory() as directory,
             psycopg.connect(dsn, autocommit=True) as connection,
@@ -48,7 +52,9 @@ def main() -> None:
             environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": dsn}
             path = Path(directory)
             ledger = ("--state.path", str(path / "state"))
-            with ExporterProcess(path, *ARGUMENTS, *ledger, environment=environment) as exporter:
+            with ExporterProcess(
+                path, *ARGUMENTS, *ledger, environment=environment, python=python
+            ) as exporter:
                 _measure(exporter, connection)
     finally:
         server.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.catalogue import Family
@@ -27,8 +27,10 @@ class Sample:
 class Checkpoint:
     """What changed in a collector's own memory; kept in the ledger together with the totals."""
 
-    put: Mapping[EntryKey, str] = field(default_factory=dict)
-    drop: Collection[EntryKey] = ()
+    put: Mapping[EntryKey, str]
+    drop: Collection[EntryKey]
+    everything: Callable[[], Mapping[EntryKey, str]]
+    """Makes all entries that hold from now on, for a ledger that is written anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Batch:
     """What counters grow by, and what histograms observe."""
     announced: Collection[tuple[Family, Labels]] = ()
     """Children of counters and histograms to publish at 0 before anything is counted."""
-    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    checkpoint: Checkpoint | None = None
+    """None when the collector's memory stays as it is, or it keeps none."""
     known_dags: frozenset[str] | None = None
     """Every DAG that exists; None when this sample did not look."""

@@ -70,7 +70,7 @@ def _pairs(names: tuple[str, ...], values: Labels) -> str:
 def _scalar(family: Family, child: Child) -> str:
     pairs = _pairs(family.labels, child.labels)
     braces = f"{{{pairs}}}" if pairs else ""
-    return f"{family.name}{braces} {number(child.amount.total)}\n"
+    return f"{family.name}{braces} {number(child.total)}\n"
 
 
 def _histogram(family: Family, child: Child) -> str:
@@ -79,11 +79,11 @@ def _histogram(family: Family, child: Child) -> str:
     braces = f"{{{pairs}}}" if pairs else ""
     lines: list[str] = []
     running = 0
-    for bound, count in zip((*family.buckets, math.inf), child.amount.counts or (), strict=True):
+    for bound, count in zip((*family.buckets, math.inf), child.counts or (), strict=True):
         running += count
         # `le` keeps its fraction ("1.0"): the form that OpenMetrics and Prometheus 3 normalise to.
         edge = "+Inf" if math.isinf(bound) else repr(bound)
         lines.append(f'{family.name}_bucket{{{lead}le="{edge}"}} {running}\n')
-    lines.append(f"{family.name}_sum{braces} {number(child.amount.total)}\n")
+    lines.append(f"{family.name}_sum{braces} {number(child.total)}\n")
     lines.append(f"{family.name}_count{braces} {running}\n")
     return "".join(lines)

@@ -38,6 +38,8 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
         self._lock_file: IO[bytes] | None = None
         self._retry_at = 0.0
+        self._loaded = False
+        """Whether what the file held is in memory, so that the file may be written over."""
         if directory is not None:
             self._open_or_go_on(directory)
 
@@ -51,13 +53,15 @@ class Ledger:
         if self._connection is None or self._directory is None:
             return Change()
         try:
-            return ledger_file.contents(self._connection)
+            found = ledger_file.contents(self._connection)
         except (sqlite3.DatabaseError, ValueError, TypeError) as error:
             if isinstance(error, sqlite3.DatabaseError) and not _is_corrupt(error):
                 self._fall(error)
             else:
-                self._set_aside(self._directory, error)
+                self._set_aside_corrupt(self._directory, error)
             return Change()
+        self._loaded = True
+        return found
 
     def write(self, change: Change, everything: Callable[[], Change]) -> None:
         """Write a change in one transaction; after a failure, `everything` when it heals."""
@@ -92,7 +96,7 @@ class Ledger:
             raise
         except (sqlite3.DatabaseError, OSError) as error:
             if _is_corrupt(error):
-                self._set_aside(directory, error)
+                self._set_aside_corrupt(directory, error)
             else:
                 self._fall(error)
 
@@ -125,12 +129,14 @@ class Ledger:
         self._retry_at = self._clock.monotonic() + RETRY_SECONDS
         try:
             self._lock(directory)
+            if not self._loaded:
+                self._set_aside_unread(directory)
             connection = ledger_file.opened(directory / "ledger.sqlite")
         except (sqlite3.DatabaseError, OSError, ConfigError) as error:
             if not _is_corrupt(error):
                 self._log.debug("ledger.still_unavailable", reason=str(error))
                 return
-            self._set_aside(directory, error)
+            self._set_aside_corrupt(directory, error)
             # The new file is as empty as any other: what is in memory goes there, too.
             fresh, self._connection = self._connection, None
             if fresh is None:
@@ -145,19 +151,24 @@ class Ledger:
         self._connection = connection
         self._log.info("ledger.recovered")
 
-    def _set_aside(self, directory: Path, error: Exception) -> None:
+    def _set_aside_unread(self, directory: Path) -> None:
+        """Keep a file that could not be read at the start: counting went on without its totals."""
+        path = directory / "ledger.sqlite"
+        if path.exists():
+            kept = _moved(path, "unread")
+            self._log.error("ledger.unread", path=str(path), kept_as=kept.name)
+        self._loaded = True
+
+    def _set_aside_corrupt(self, directory: Path, error: Exception) -> None:
         """Keep a corrupt file under another name and begin a new one; nothing is deleted."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
         path = directory / "ledger.sqlite"
-        kept = _free_name(path)
-        self._log.error("ledger.corrupt", reason=str(error), kept_as=kept.name)
         try:
-            for suffix in ("", "-wal", "-shm"):
-                part = path.with_name(path.name + suffix)
-                if part.exists():
-                    part.rename(kept.with_name(kept.name + suffix))
+            kept = _moved(path, "corrupt")
+            self._log.error("ledger.corrupt", path=str(path), reason=str(error), kept_as=kept.name)
+            self._loaded = True
             self._connection = ledger_file.opened(path)
         except (sqlite3.Error, OSError) as failure:
             self._fall(failure)
@@ -169,8 +180,13 @@ def _is_corrupt(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and not operational
 
 
-def _free_name(path: Path) -> Path:
+def _moved(path: Path, why: str) -> Path:
+    """Rename a ledger with all its parts to the next free name, and return that."""
     number = 1
-    while (kept := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+    while (kept := path.with_name(f"{path.name}.{why}-{number}")).exists():
         number += 1
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(kept.with_name(kept.name + suffix))
     return kept

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from exporter.errors import ConfigError
 from exporter.samples import EntryKey, Labels
-from exporter.telemetry.table import Amount
+from exporter.telemetry.table import Amount, Held
 
 SCHEMA_VERSION = 1
 
@@ -28,7 +28,7 @@ CREATE TABLE folding (family TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
-class Total(Protocol):
+class Total(Held, Protocol):
     """One child of a counter or histogram as the ledger keeps it; the store's own children are."""
 
     @property
@@ -40,11 +40,7 @@ class Total(Protocol):
         """The canonical label set."""
 
     @property
-    def amount(self) -> Amount:
-        """What is exposed."""
-
-    @property
-    def pending(self) -> Amount | None:
+    def pending(self) -> Held | None:
         """What is held back."""
 
     @property
@@ -58,7 +54,8 @@ class Saved:
 
     family: str
     labels: Labels
-    amount: Amount
+    total: float
+    counts: list[int] | None
     pending: Amount | None
     touched: float
 
@@ -107,6 +104,8 @@ def opened(path: Path) -> sqlite3.Connection:
         # take the lower total for a counter reset and add the whole of it again.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        # The file is written, hardly read: the usual two megabytes of cache would lie idle.
+        connection.execute("PRAGMA cache_size=-256")
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(found)  # noqa: TRY301 - one clean-up for every way out
@@ -155,8 +154,9 @@ def contents(connection: sqlite3.Connection) -> Change:
         "SELECT family, labels, amount, pending, touched FROM total"
     ):
         waits = _amount(pending) if pending else None
+        held = _amount(amount)
         label_set = tuple(json.loads(labels))
-        change.put_total(Saved(family, label_set, _amount(amount), waits, touched))
+        change.put_total(Saved(family, label_set, held.total, held.counts, waits, touched))
     for collector, section, key, value in connection.execute(
         "SELECT collector, section, key, value FROM entry"
     ):
@@ -205,10 +205,10 @@ def _write(connection: sqlite3.Connection, change: Change) -> None:
 
 def _total_row(total: Total) -> tuple[str, str, str, str | None, float]:
     pending = None if total.pending is None else _text(total.pending)
-    return (total.family, json.dumps(total.labels), _text(total.amount), pending, total.touched)
+    return (total.family, json.dumps(total.labels), _text(total), pending, total.touched)
 
 
-def _text(amount: Amount) -> str:
+def _text(amount: Held) -> str:
     return json.dumps([amount.total, *(amount.counts or ())])
 
 

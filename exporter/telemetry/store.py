@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
 from exporter.clock import Clock
-from exporter.samples import Batch, EntryKey, Labels, Sample
+from exporter.samples import Batch, Checkpoint, EntryKey, Labels, Sample
 from exporter.telemetry.exposition import Snapshot, rendered
 from exporter.telemetry.labels import canonical
 from exporter.telemetry.ledger import Ledger
@@ -52,7 +53,8 @@ class Store:
         self._clock = clock
         self._lock = threading.RLock()
         self._sets: dict[tuple[str, str], set[tuple[str, Labels]]] = {}
-        self._entries: dict[tuple[str, EntryKey], str] = {}
+        self._memories: dict[str, Callable[[], Mapping[EntryKey, str]]] = {}
+        """By collector, what makes all of its checkpoint's entries."""
         self._waiting: set[Child] = set()
         """Children with pending amounts."""
         self._unpublished: list[Child] = []
@@ -73,9 +75,9 @@ class Store:
         return self._ledger.persistent
 
     def checkpoint(self, collector: str) -> Mapping[EntryKey, str]:
-        """Return what the collector's checkpoints have put so far."""
+        """Return all entries that hold after the collector's last checkpoint."""
         with self._lock:
-            return {key: value for (name, key), value in self._entries.items() if name == collector}
+            return self._memories.get(collector, dict)()
 
     def put(self, collector: str, batch: Batch) -> None:
         """Apply a batch whole and write it to the ledger, or raise RejectedError and take nothing.
@@ -84,20 +86,18 @@ class Store:
         """
         with self._lock:
             validate(batch, self._tables)
+            # One object for all that is touched now: there may be ten thousands.
+            now = self._clock.wall()
             for family, labels in batch.announced:
                 if family.name not in self._disabled:
-                    self._announce(family, canonical(labels))
+                    self._announce(family, canonical(labels), now)
             for sample in batch.increments:
                 if sample.family.name not in self._disabled:
-                    self._increase(sample)
+                    self._increase(sample, now)
             for name, samples in batch.gauges.items():
                 self._replace_set((collector, name), samples)
-            for key in batch.checkpoint.drop:
-                self._entries.pop((collector, key), None)
-                self._change.drop_entry(collector, key)
-            for key, value in batch.checkpoint.put.items():
-                self._entries[collector, key] = value
-                self._change.put_entry(collector, key, value)
+            if batch.checkpoint is not None:
+                self._note(collector, batch.checkpoint)
             if batch.known_dags is not None:
                 self._known_dags = batch.known_dags
             self._apply_due()
@@ -130,7 +130,7 @@ class Store:
         """Return total and bucket counts (empty for scalars) of every child of the family."""
         with self._lock:
             return {
-                child.labels: (child.amount.total, tuple(child.amount.counts or ()))
+                child.labels: (child.total, tuple(child.counts or ()))
                 for child in self._tables[family.name]
             }
 
@@ -147,20 +147,20 @@ class Store:
 
     # Counters and histograms.
 
-    def _announce(self, family: Family, labels: Labels) -> None:
+    def _announce(self, family: Family, labels: Labels, now: float) -> None:
         table = self._tables[family.name]
         child = table.children.get(labels)
         if child is None and self._has_room(table):
             child = self._new(table, labels)
         if child is not None:
-            child.touched = self._clock.wall()
+            child.touched = now
 
-    def _increase(self, sample: Sample) -> None:
+    def _increase(self, sample: Sample, now: float) -> None:
         table = self._tables[sample.family.name]
         child = self._child(table, canonical(sample.labels))
-        child.touched = self._clock.wall()
+        child.touched = now
         if self._is_due(child):
-            child.amount.add(sample.value, table.family.buckets)
+            child.add(sample.value, table.family.buckets)
             child.block.text = None
         else:
             if child.pending is None:
@@ -179,7 +179,6 @@ class Store:
 
     def _new(self, table: Table, labels: Labels) -> Child:
         child = table.add(labels)
-        child.touched = self._clock.wall()
         self._unpublished.append(child)
         self._change.put_total(child)
         return child
@@ -205,7 +204,7 @@ class Store:
         for child in [child for child in self._waiting if self._is_due(child)]:
             self._waiting.discard(child)
             if child.pending is not None:
-                child.amount.merge(child.pending)
+                child.merge(child.pending)
                 child.pending = None
                 child.block.text = None
                 self._change.put_total(child)
@@ -227,8 +226,8 @@ class Store:
                 child = table.add(labels)
             child.owner = key
             value = float(sample.value)
-            if child.amount.total != value:
-                child.amount.total = value
+            if child.total != value:
+                child.total = value
                 child.block.text = None
             members.add((sample.family.name, labels))
         for name, labels in self._sets.get(key, set()) - members:
@@ -267,12 +266,23 @@ class Store:
         dag_id = child.labels[family.labels.index("dag_id")]
         return dag_id != OTHER and dag_id not in self._known_dags
 
+    def _note(self, collector: str, checkpoint: Checkpoint) -> None:
+        for key in checkpoint.drop:
+            self._change.drop_entry(collector, key)
+        for key, value in checkpoint.put.items():
+            self._change.put_entry(collector, key, value)
+        # Not the entries themselves: the collector holds the same, and in a smaller form.
+        self._memories[collector] = checkpoint.everything
+
     def _save(self) -> None:
         change, self._change = self._change, Change()
         self._ledger.write(change, self._everything)
 
     def _everything(self) -> Change:
-        everything = Change(entries=dict(self._entries))
+        everything = Change()
+        for collector, entries in self._memories.items():
+            for key, value in entries().items():
+                everything.put_entry(collector, key, value)
         for table in [table for table in self._tables.values() if table.family.accumulated]:
             everything.folding[table.family.name] = table.folding
             for child in table:
@@ -280,7 +290,10 @@ class Store:
         return everything
 
     def _restore(self, saved: Change) -> None:
-        self._entries = saved.entries
+        entries: dict[str, dict[EntryKey, str]] = {}
+        for (collector, key), value in saved.entries.items():
+            entries.setdefault(collector, {})[key] = value
+        self._memories = {name: partial(dict, of) for name, of in entries.items()}
         for name in saved.folding:
             if name in self._tables:
                 self._tables[name].folding = True
@@ -293,17 +306,18 @@ class Store:
         if table is None or not _fits(table, total):
             return
         child = table.add(total.labels)
-        child.amount = total.amount
+        child.merge(total)
         child.touched = total.touched
         self._unpublished.append(child)
         if total.pending is not None:
-            child.pending = total.pending
+            child.pending = table.zero()
+            child.pending.merge(total.pending)
             self._waiting.add(child)
 
 
 def _fits(table: Table, total: Total) -> bool:
-    shapes = [len(amount.counts or ()) for amount in (table.zero(), total.amount)]
-    same_shape = shapes[0] == shapes[1]
+    buckets = len(table.zero().counts or ())
+    same_shape = all(len(each.counts or ()) == buckets for each in (total, total.pending) if each)
     return table.family.accumulated and same_shape and len(total.labels) == len(table.family.labels)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from sys import intern
+from typing import Protocol
 
 from exporter.catalogue import Family, Kind
 from exporter.samples import Labels
@@ -13,8 +14,20 @@ BLOCK_CHILDREN = 16
 """Children a block: the unit that is rendered again when one of them changed."""
 
 
+class Held(Protocol):
+    """An amount to be read."""
+
+    @property
+    def total(self) -> float:
+        """The value, or the sum of what was observed."""
+
+    @property
+    def counts(self) -> list[int] | None:
+        """Observations by bucket, not cumulated, the last one +Inf; None for a value."""
+
+
 class Amount:
-    """What one child has accumulated, or holds: a value, or bucket counts and a sum."""
+    """What was accumulated, or is held: a value, or bucket counts and a sum."""
 
     __slots__ = ("counts", "total")
 
@@ -29,22 +42,22 @@ class Amount:
         if self.counts is not None:
             self.counts[bisect_left(bounds, value)] += 1
 
-    def merge(self, other: Amount) -> None:
+    def merge(self, other: Held) -> None:
         """Add what another amount holds."""
         self.total += other.total
         if self.counts is not None and other.counts is not None:
             self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
 
 
-class Child:
-    """One label set of a family, with its amount and what waits to be added to it."""
+class Child(Amount):
+    """One label set of a family: the amount exposed, and what waits to be added to it."""
 
-    __slots__ = ("amount", "block", "labels", "owner", "pending", "published_at", "touched")
+    __slots__ = ("block", "labels", "owner", "pending", "published_at", "touched")
 
-    def __init__(self, labels: Labels, amount: Amount, block: Block) -> None:
-        """Place a new child, not published yet, into its block."""
+    def __init__(self, labels: Labels, block: Block, buckets: int) -> None:
+        """Place a new child at zero, not published yet, into its block."""
+        super().__init__(buckets)
         self.labels = labels
-        self.amount = amount
         self.block = block
         self.pending: Amount | None = None
         self.published_at: float | None = None
@@ -102,7 +115,7 @@ class Table:
         # The same few names stand in many children: each is held once.
         labels = tuple(value and intern(value) for value in labels)
         block = self._block_with_room()
-        child = Child(labels, self.zero(), block)
+        child = Child(labels, block, self._buckets)
         block.children.append(child)
         block.text = None
         self.children[labels] = child

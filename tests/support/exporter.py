@@ -37,6 +37,7 @@ class ExporterProcess:
         environment: Mapping[str, str] | None = None,
         command: str = "serve",
         port: int | None = None,
+        python: str = sys.executable,
     ) -> None:
         """Start the daemon in `directory`, where its log goes too.
 
@@ -46,7 +47,7 @@ class ExporterProcess:
         self.port = port or free_port()
         listen = ["--web.listen-address", f"127.0.0.1:{self.port}"]
         self._child = Child.start(
-            [sys.executable, "-m", "exporter", command, *listen, *arguments],
+            [python, "-m", "exporter", command, *listen, *arguments],
             log=directory / f"exporter-{self.port}.log",
             environment={
                 "PATH": "/usr/bin:/bin",

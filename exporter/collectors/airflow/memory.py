@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from exporter.collectors.airflow.runs import RunMemory
@@ -63,7 +64,11 @@ def checkpoint(before: Remembered, after: Remembered) -> Checkpoint:
     if before.tries is None:
         # Nothing has been written yet, so the cursor is new even when it is 0.
         put["runs", "cursor"] = str(after.runs.cursor)
-    return Checkpoint(put, drop)
+    return Checkpoint(put, drop, partial(_entries, after))
+
+
+def _entries(memory: Remembered) -> Mapping[EntryKey, str]:
+    return checkpoint(Remembered(), memory).put
 
 
 def restored(entries: Mapping[EntryKey, str]) -> Remembered:

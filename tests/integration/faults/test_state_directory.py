@@ -123,7 +123,8 @@ def test_what_is_in_memory_goes_into_the_ledger_that_replaces_a_corrupt_one(tmp_
     ledger = Ledger(state, time.clock)
     store = Store(catalogue.FAMILIES, Limits(0.0), ledger, time.clock)
     wasted = [Sample(catalogue.TASK_WASTED, ("d", "t"), 5.0)]
-    store.put("c", Batch(increments=wasted, checkpoint=Checkpoint({("s", "k"): "v"})))
+    checkpoint = Checkpoint({}, (), lambda: {("s", "k"): "v"})
+    store.put("c", Batch(increments=wasted, checkpoint=checkpoint))
     state.unlink()
     state.mkdir()
     (state / "ledger.sqlite").write_bytes(b"garbage" * 1000)

@@ -39,11 +39,15 @@ class Life:
         self.ledger = Ledger(directory, clock)
         OPEN.append(self.ledger)
         self.store = Store(families, Limits(hold, **limits), self.ledger, clock)
+        self.entries = dict(self.store.checkpoint("c"))
         self.store.publish()
 
     def count(self, dag="a", value=1.0):
         samples = [Sample(COUNTER, (dag,), value), Sample(HISTOGRAM, (dag,), value)]
-        self.store.put("c", Batch(increments=samples, checkpoint=Checkpoint({("s", dag): "x"})))
+        new = {("s", dag): "x"}
+        self.entries.update(new)
+        checkpoint = Checkpoint(new, (), self.entries.copy)
+        self.store.put("c", Batch(increments=samples, checkpoint=checkpoint))
         self.store.publish()
 
     def die(self):
@@ -59,6 +63,15 @@ def test_totals_and_checkpoints_survive_a_kill(tmp_path):
     assert again.store.children(COUNTER) == {("a",): (2.0, ())}
     assert again.store.children(HISTOGRAM) == {("a",): (2.0, (0, 1, 0))}
     assert again.store.checkpoint("c") == {("s", "a"): "x"}
+
+
+def test_an_entry_that_a_checkpoint_drops_and_puts_stays_and_a_dropped_one_goes(tmp_path):
+    life = Life(tmp_path)
+    one, other = ("s", "one"), ("s", "other")
+    life.store.put("c", Batch(checkpoint=Checkpoint({one: "1", other: "1"}, (), dict)))
+    life.store.put("c", Batch(checkpoint=Checkpoint({one: "2"}, (one, other), dict)))
+    life.die()
+    assert Life(tmp_path).store.checkpoint("c") == {one: "2"}
 
 
 def test_held_observations_survive_and_are_applied_one_hold_after_the_restart(tmp_path):
@@ -169,6 +182,28 @@ def test_without_a_usable_directory_counting_goes_on_in_memory_and_is_written_wh
     again = Life(directory)
     assert again.store.children(COUNTER) == {("a",): (7.0, ())}
     assert again.store.checkpoint("c") == {("s", "a"): "x"}
+
+
+def test_a_ledger_that_could_not_be_read_at_the_start_is_set_aside_when_the_disk_heals(tmp_path):
+    state = tmp_path / "state"
+    life = Life(state)
+    life.count(value=3.0)
+    life.die()
+    state.rename(tmp_path / "elsewhere")
+    state.write_text("a file where the directory should be")
+    life = Life(state)
+    life.count(value=4.0)
+    state.unlink()
+    (tmp_path / "elsewhere").rename(state)
+    life.time.pass_seconds(31.0)
+    life.count(value=1.0)
+    assert life.store.persistent
+    life.die()
+    again = Life(state)
+    assert again.store.children(COUNTER) == {("a",): (5.0, ())}
+    again.die()
+    (state / "ledger.sqlite.unread-1").rename(state / "ledger.sqlite")
+    assert Life(state).store.children(COUNTER) == {("a",): (3.0, ())}
 
 
 @given(

@@ -212,12 +212,13 @@ def test_what_did_not_change_is_not_rendered_again():
     assert same.count(True) == 6
 
 
-def test_a_checkpoint_is_kept_by_collector_and_an_entry_dropped_and_put_again_stays():
+def test_a_checkpoint_is_kept_by_collector_until_the_next_one():
     world = World()
-    key = ("begun", "x")
-    world.store.put("c", Batch(checkpoint=Checkpoint({key: "1"})))
-    world.store.put("c", Batch(checkpoint=Checkpoint({key: "2"}, [key])))
-    assert world.store.checkpoint("c") == {key: "2"}
+    world.store.put("c", Batch(checkpoint=Checkpoint({}, (), lambda: {("begun", "x"): "1"})))
+    world.store.put("c", Batch())
+    assert world.store.checkpoint("c") == {("begun", "x"): "1"}
+    world.store.put("c", Batch(checkpoint=Checkpoint({}, (), lambda: {("begun", "x"): "2"})))
+    assert world.store.checkpoint("c") == {("begun", "x"): "2"}
     assert world.store.checkpoint("d") == {}
 
 

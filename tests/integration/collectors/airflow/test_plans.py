@@ -89,9 +89,11 @@ class Subject:
         with Recorder(explain=explain) as recorder:
             batch = self._collector.sample()
         self._collector.accepted()
+        assert batch.checkpoint is not None
         self.entries.update(batch.checkpoint.put)
         for key in batch.checkpoint.drop:
             self.entries.pop(key, None)
+        assert self.entries == batch.checkpoint.everything()
         return recorder.transactions()
 
     def close(self) -> None:
