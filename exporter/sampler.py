@@ -62,6 +62,8 @@ class CollectorThread:
         self._started: float | None = None
         self._overdue = False
         self._failing_since: float | None = None
+        self._taken_at = clock.monotonic()
+        """When the store last took a batch, a troubled one included."""
         self._dropped = False
         self._thread = threading.Thread(
             target=self._run, name=f"collector-{collector.name}", daemon=True
@@ -103,7 +105,7 @@ class CollectorThread:
             drop = (
                 not self._dropped
                 and self._failing_since is not None
-                and now - self._failing_since > self._hold_seconds
+                and now - max(self._failing_since, self._taken_at) > self._hold_seconds
             )
             self._dropped = self._dropped or drop
         if reason is not None and first:
@@ -133,8 +135,7 @@ class CollectorThread:
             self._started = started
             self._overdue = False
         try:
-            self._store.put(self._collector.name, self._collector.sample())
-            self._collector.accepted()
+            self._take(self._collector.sample())
         except SourceTimeoutError as error:
             self._fail("timeout", str(error), started)
         except SourceUnavailableError as error:
@@ -147,6 +148,15 @@ class CollectorThread:
         else:
             self._succeed(started)
         self._after_tick()
+
+    def _take(self, batch: Batch) -> None:
+        self._store.put(self._collector.name, batch)
+        self._collector.accepted()
+        with self._lock:
+            self._taken_at = self._clock.monotonic()
+            self._dropped = False
+        if batch.trouble is not None:
+            raise SourceUnavailableError(batch.trouble)
 
     def _run(self) -> None:
         next_tick = self._clock.monotonic()
@@ -161,7 +171,6 @@ class CollectorThread:
         with self._lock:
             recovered = self._failing_since is not None
             self._failing_since = None
-            self._dropped = False
             self._started = None
             self._success = True
             self._finished_once = True

@@ -45,5 +45,7 @@ class Batch:
     """Children of counters and histograms to publish at 0 before anything is counted."""
     checkpoint: Checkpoint | None = None
     """None when the collector's memory stays as it is, or it keeps none."""
+    trouble: str | None = None
+    """What kept this sample from being whole: it is applied, and the collector is down."""
     known_dags: frozenset[str] | None = None
     """Every DAG that exists; None when this sample did not look."""

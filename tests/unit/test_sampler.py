@@ -219,6 +219,24 @@ def test_gauges_are_held_for_three_intervals_and_at_least_a_minute_then_dropped(
     assert bench.scrape()["airflow_task_wasted_seconds_total"] == 2
 
 
+def test_a_sample_with_trouble_is_taken_and_the_collector_is_down(
+    bench: Bench, logs: list[EventDict]
+) -> None:
+    bench.tick(GOOD)
+    for value in range(30):
+        gauges = {"active": [Sample(catalogue.TASK_HEARTBEAT_STALE, (), float(value))]}
+        bench.tick(Batch(gauges=gauges, trouble="the engine is away"))
+        bench.pass_seconds(5.0)
+        assert bench.scrape()[STALE] == value
+    assert bench.scrape()["collector_success"] == 0.0
+    assert bench.scrape()["collector_errors_total:unavailable"] == 30.0
+    assert events(logs) == ["collector.failed"]
+    assert logs[0]["error"] == "the engine is away"
+    bench.tick(GOOD)
+    bench.pass_seconds(1.0)
+    assert bench.scrape()["collector_success"] == 1.0
+
+
 def test_a_second_failure_is_held_from_its_own_begin(bench: Bench) -> None:
     bench.tick(SourceUnavailableError("away"))
     bench.pass_seconds(50)
