@@ -120,8 +120,8 @@ POOLS: Final = (
     Pool("sensors", -1, "Waiting costs nothing"),
 )
 
-QUEUE_SLOTS: Final[Mapping[str, int]] = {"default": 12, "heavy": 2}
-"""Worker slots by queue."""
+QUEUE_SLOTS: Final[Mapping[str, int]] = {"default": 4, "heavy": 1}
+"""Worker slots by queue: at times fewer than there is work for, so that tasks really wait."""
 
 IMPORT_ERROR_FILE: Final = "dags/broken.py"
 

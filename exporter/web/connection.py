@@ -37,6 +37,7 @@ class Connection(asyncio.BufferedProtocol):
         self._slices: Iterator[bytes] = iter(())
         self._timer: asyncio.TimerHandle | None = None
         self._idle = self._sending = self._last = self._lingering = self._blocked = False
+        self._to_head = False
 
     # What the event loop tells.
 
@@ -108,6 +109,7 @@ class Connection(asyncio.BufferedProtocol):
             if event is h11.NEED_DATA:
                 self._transport.resume_reading()
             elif isinstance(event, h11.Request):
+                self._to_head = event.method == b"HEAD"
                 # Here a body would be gathered, up to a limit, before answering. None is
                 # wanted yet: who announces one is answered at once and closed.
                 whole = isinstance(self._http.next_event(), h11.EndOfMessage)
@@ -118,16 +120,16 @@ class Connection(asyncio.BufferedProtocol):
     def _answer(self, event: h11.Request, *, last: bool) -> None:
         if not event.http_version.startswith(b"1."):
             self._refuse(505)
-            return
-        if wire.header_bytes(event) > self._limits.header_bytes:
+        elif wire.header_bytes(event) > self._limits.header_bytes:
             self._refuse(431)
-            return
-        response = self._traffic.answer(wire.request_from(event))
-        self._send(response, body=event.method != b"HEAD", last=last)
+        elif wire.framed_twice(event):
+            self._refuse(400)
+        else:
+            self._send(self._traffic.answer(wire.request_from(event)), last=last)
 
     def _refuse(self, status: int) -> None:
         text = _REFUSALS.get(status, "This is no HTTP request that can be understood.")
-        self._send(sentence(status, text), body=True, last=True)
+        self._send(sentence(status, text), last=True)
 
     def _expire(self) -> None:
         if self._http.trailing_data[0]:
@@ -137,12 +139,13 @@ class Connection(asyncio.BufferedProtocol):
 
     # Sending.
 
-    def _send(self, response: Response, *, body: bool, last: bool) -> None:
+    def _send(self, response: Response, *, last: bool) -> None:
         self._arm(self._limits.stall_seconds, self.cut)
         self._traffic.on_response(response.path_class, response.status)
         self._last |= last or self._traffic.stopping
-        start = wire.head(self._http, response, body=body, close=self._last)
-        self._slices = wire.slices(itertools.chain((start,), response.body if body else ()))
+        start = wire.head(self._http, response, body=not self._to_head, close=self._last)
+        body = () if self._to_head else response.body
+        self._slices = wire.slices(itertools.chain((start,), body))
         self._traffic.in_flight += 1
         self._sending = True
         self._transport.pause_reading()
@@ -170,6 +173,7 @@ class Connection(asyncio.BufferedProtocol):
             self._linger()
         else:
             self._http.start_next_cycle()
+            self._to_head = False
             self._idle = not self._http.trailing_data[0]
             limits = self._limits
             self._arm(limits.idle_seconds if self._idle else limits.header_seconds, self._expire)

@@ -14,7 +14,6 @@ LANDING = "/"
 HEALTHY = "/-/healthy"
 READY = "/-/ready"
 OTHER = "other"
-PATH_CLASSES = (TELEMETRY, LANDING, HEALTHY, READY, OTHER)
 
 
 @dataclass(frozen=True)

@@ -60,13 +60,7 @@ class Routes:
 
     def _metrics(self) -> Response:
         # The request's Accept headers pick the format and the encoding here, once there are more.
-        return Response(
-            200,
-            TEXT_FORMAT,
-            self.snapshot().text,
-            headers=(("Vary", "Accept, Accept-Encoding"),),
-            path_class=messages.TELEMETRY,
-        )
+        return Response(200, TEXT_FORMAT, self.snapshot().text, path_class=messages.TELEMETRY)
 
     def _landing(self) -> Response:
         page = landing(self.version, self.telemetry_path, self.collectors())

@@ -32,6 +32,11 @@ def header_bytes(event: h11.Request) -> int:
     return len(event.method) + len(event.target) + fields
 
 
+def framed_twice(event: h11.Request) -> bool:
+    """Tell whether a proxy may see another end of the request than we do (RFC 9112, 6.3)."""
+    return {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}
+
+
 def head(http: h11.Connection, response: Response, *, body: bool, close: bool) -> bytes:
     """Return the head of an answer, and leave `http` as if its body had been sent too.
 

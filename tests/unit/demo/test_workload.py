@@ -22,6 +22,7 @@ from exporter import catalogue, dsn
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
 from exporter.collectors.airflow.engine import Database
+from exporter.demo.dags import QUEUE_SLOTS
 from exporter.demo.workload import Demo
 from exporter.errors import ConfigError
 
@@ -61,6 +62,8 @@ class Seen:
     """Task processes whose log file was not that of the row with the id of their title."""
     matched: set[bool] = field(default_factory=set)
     """Whether mapped and unmapped tasks were seen with the right log file."""
+    waited: set[str] = field(default_factory=set)
+    """Queues in which a task waited while all workers were busy."""
 
     def enough(self) -> bool:
         """Tell whether everything that is asked for was there."""
@@ -71,6 +74,7 @@ class Seen:
             and self.matched == {True, False}
             and self.values["airflow_deadlines_missed"] > {0.0}
             and self.archived() >= {"failed", "success"}
+            and self.waited == QUEUE_SLOTS.keys()
         )
 
     def archived(self) -> set[str]:
@@ -91,7 +95,14 @@ class Seen:
                 self.outcomes[each.labels[-1]] += 1
 
     def look(self) -> None:
-        """Hold the task processes against the rows that their titles name."""
+        """Look at the queues, and hold the task processes against the rows their titles name."""
+        for queue, running, queued in rows(
+            self.directory,
+            "SELECT queue, sum(state = 'running'), sum(state = 'queued') FROM task_instance"
+            " WHERE queued_by_job_id IS NOT NULL GROUP BY queue",
+        ):
+            if queued and running >= QUEUE_SLOTS[queue]:
+                self.waited.add(queue)
         for supervisor in children(self.executor):
             for pid in children(supervisor):
                 title = TITLE.fullmatch(command_line(pid))
@@ -168,6 +179,10 @@ def test_tries_end_in_every_way(seen):
 
 def test_task_instances_pass_through_every_live_state(seen):
     assert seen.states.keys() >= LIVE
+
+
+def test_tasks_wait_in_every_queue_while_its_workers_are_busy(seen):
+    assert seen.waited == QUEUE_SLOTS.keys()
 
 
 @pytest.mark.parametrize("family", sorted(AIRFLOW))

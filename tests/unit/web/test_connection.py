@@ -106,6 +106,8 @@ def test_a_body_is_never_read_but_its_sender_gets_an_answer(serve: Serve, connec
         b"GET / HTTP/1.1\r\nHost: x\r\n bad: folding\x00\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno-length\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x",
     ],
 )
 def test_what_is_malformed_gets_400_and_a_close(
@@ -122,6 +124,23 @@ def test_another_major_version_gets_505(serve: Serve, connect: Connect) -> None:
     client = connect(serve())
     client.ask("/", version="2.0")
     assert client.answer().status == 505
+    assert client.until_closed() == b""
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno-length\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nHost: x\r\nCookie: " + b"x" * 16_370 + b"\r\n\r\n", 431),
+        (b"HEAD / HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+    ],
+)
+def test_a_head_request_is_refused_without_a_body(
+    serve: Serve, connect: Connect, sent: bytes, status: int
+) -> None:
+    client = connect(serve())
+    client.send(sent)
+    assert client.answer(to_head=True).status == status
     assert client.until_closed() == b""
 
 

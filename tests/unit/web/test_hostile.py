@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from exporter.web.limits import Limits
 from exporter.web.server import Server
@@ -61,11 +62,12 @@ def server() -> Iterator[Server]:
 
 
 @given(sent=st.binary(max_size=2000) | _REQUESTS)
+@example(sent=b"HEAD / HTTP/2.0\r\nHost: x\r\n\r\n")
 @example(sent=b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n")
 @example(sent=b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
 @example(sent=b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n")
 def test_no_bytes_keep_the_next_request_from_its_answer(server: Server, sent: bytes) -> None:
-    with Client(server.addresses[0]) as hostile:
+    with capture_logs() as logs, Client(server.addresses[0]) as hostile:
         try:
             hostile.send(sent)
             hostile.socket.shutdown(1)
@@ -74,6 +76,7 @@ def test_no_bytes_keep_the_next_request_from_its_answer(server: Server, sent: by
         said = hostile.until_closed()
     assert said == b"" or said.startswith((b"HTTP/1.1 2", b"HTTP/1.1 4", b"HTTP/1.1 50"))
     assert b"Traceback" not in said
+    assert logs == []
     with Client(server.addresses[0]) as good:
         good.ask("/good")
         assert good.answer().body == b"/good\n"

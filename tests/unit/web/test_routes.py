@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.messages import PATH_CLASSES, Request, Response
+from exporter.web.messages import Request, Response
 from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
 from tests.unit.web.conftest import Connect, Serve
@@ -39,7 +39,7 @@ def test_metrics_are_served_where_they_were_put(path: str) -> None:
     response = answer(replace(ROUTES, telemetry_path=path), path)
     assert response.status == 200
     assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    assert ("Vary", "Accept, Accept-Encoding") in response.headers
+    assert response.headers == ()
     assert b"".join(response.body) == b"# HELP up Up.\nup 1\n"
     assert response.path_class == "/metrics"
 
@@ -90,15 +90,15 @@ def test_a_telemetry_path_that_cannot_be_served_is_refused(path: str) -> None:
 def test_every_answer_is_counted_by_a_bounded_path(serve: Serve, connect: Connect) -> None:
     seen: list[tuple[str, int]] = []
     client = connect(serve(ROUTES, on_response=lambda *kind: seen.append(kind)))
-    paths = ("/metrics", "/", "/-/healthy", "/-/ready", "/whatever")
-    for path in paths:
+    found = ("/metrics", "/", "/-/healthy", "/-/ready")
+    for path in (*found, "/whatever"):
         for method in ("GET", "HEAD"):
             client.ask(path, method=method)
             client.answer(to_head=method == "HEAD")
     client.ask("/metrics", method="POST")
     client.answer()
-    counted = [(path, 404 if path == "other" else 200) for path in PATH_CLASSES for _ in "gh"]
-    assert seen == [*counted, ("other", 405)]
+    counted = [(path, 200) for path in found for _ in "gh"]
+    assert seen == [*counted, ("other", 404), ("other", 404), ("other", 405)]
 
 
 def test_a_scrape_over_the_wire_has_the_exact_type_and_length(
@@ -108,7 +108,7 @@ def test_a_scrape_over_the_wire_has_the_exact_type_and_length(
     client.ask("/metrics?name[]=up")
     got = client.answer()
     assert got.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert got.headers["vary"] == "Accept, Accept-Encoding"
+    assert "vary" not in got.headers
     assert got.headers["content-length"] == str(len(got.body))
 
 
