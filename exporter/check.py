@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import catalogue
 from exporter.app import airflow_collector, dsn_source
 from exporter.clock import Clock
-from exporter.config import Settings
-from exporter.dsn import DsnSource
+from exporter.config import Settings, unknown_variables
+from exporter.dsn import Dsn, DsnSource
 from exporter.errors import ConfigError, SourceUnavailableError
 from exporter.logs import Redactor
 from exporter.samples import Batch
@@ -19,7 +19,6 @@ from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
 from exporter.web.listen import sockets
-from exporter.web.routes import require_free
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
@@ -35,10 +34,11 @@ class Finding:
     is_bad: bool
     text: str
     fix: str = ""
+    is_warning: bool = False
 
     def __str__(self) -> str:
         """Return the line that is printed."""
-        verdict = "FAIL" if self.is_bad else "ok  "
+        verdict = "FAIL" if self.is_bad else "warn" if self.is_warning else "ok  "
         return f"{verdict} {self.subject}: {self.text}{f' - {self.fix}' if self.fix else ''}"
 
 
@@ -47,15 +47,35 @@ def findings(
 ) -> Iterator[Finding]:
     """Try everything that the daemon needs; raise ConfigError for settings that cannot be used."""
     yield Finding("configuration", is_bad=False, text=str(settings.config_file or "flags only"))
-    require_free(settings.telemetry_path)
+    yield from _warnings(unknown_variables(environ))
     yield from _addresses(settings)
     yield from _state(settings)
     if settings.airflow:
         source = dsn_source(settings, environ, redactor)
-        yield Finding(
-            "database address", is_bad=False, text=f"{source.dsn().redacted} from {source.origin}"
-        )
+        dsn = source.dsn()
+        yield Finding("database address", is_bad=False, text=f"{dsn.redacted} from {source.origin}")
+        yield from _warnings(_needless(settings, dsn))
         yield from _airflow(settings, source)
+
+
+def without_effect(
+    settings: Settings, environ: Mapping[str, str], redactor: Redactor
+) -> Iterator[str]:
+    """Yield a sentence for each thing that is given and changes nothing; raises ConfigError."""
+    yield from unknown_variables(environ)
+    # Looking for the database may run a program: not without need.
+    if settings.airflow and settings.airflow_schema:
+        yield from _needless(settings, dsn_source(settings, environ, redactor).dsn())
+
+
+def _needless(settings: Settings, dsn: Dsn) -> Iterator[str]:
+    if settings.airflow_schema and dsn.backend == "sqlite":
+        yield f"{settings.airflow_schema.origin}: has no effect, SQLite knows no schemas"
+
+
+def _warnings(texts: Iterable[str]) -> Iterator[Finding]:
+    for text in texts:
+        yield Finding("configuration", is_bad=False, text=text, is_warning=True)
 
 
 def _addresses(settings: Settings) -> Iterator[Finding]:

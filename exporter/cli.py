@@ -8,12 +8,13 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
+import structlog
 
 from exporter import __version__, config, logs
 from exporter.errors import ConfigError
@@ -47,6 +48,14 @@ def _loaded(given: dict[str, Any]) -> config.Settings:
             continue
         flags[name] = list(value) if isinstance(value, tuple) else str(value)
     return config.loaded(flags, os.environ)
+
+
+def _warn(settings: config.Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
+    """Log what is given and changes nothing."""
+    from exporter.check import without_effect  # noqa: PLC0415 - `--help` must not wait for it
+
+    for text in without_effect(settings, environ, redactor):
+        structlog.get_logger("exporter.cli").warning("config.without_effect", reason=text)
 
 
 def _end_on_signals() -> None:
@@ -96,6 +105,7 @@ def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
         settings = _loaded(given)
         logs.configure(settings.log_level, settings.log_format, redactor)
         logs.catch_unhandled()
+        _warn(settings, os.environ, redactor)
         App(settings, os.environ, redactor, reload=lambda: _loaded(given)).run()
     except ConfigError as error:
         _refused(error, redactor)
@@ -142,7 +152,9 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
         workload.start()
         try:
             environ = {**os.environ, "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": workload.dsn}
-            App(replace(settings, dsn_file=None), environ, redactor).run()
+            settings = replace(settings, dsn_file=None)
+            _warn(settings, environ, redactor)
+            App(settings, environ, redactor).run()
         finally:
             workload.stop(1.0)
     except ConfigError as error:

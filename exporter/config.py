@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from exporter import catalogue, config_file
+from exporter.dsn import OWN_VARIABLE, DsnFile
 from exporter.errors import ConfigError
 from exporter.logs import FORMATS, LEVELS
-from exporter.values import Parser, count, one_of, pattern, positive_seconds, seconds, switch
+from exporter.values import (
+    Given,
+    Parser,
+    count,
+    free_path,
+    one_of,
+    pattern,
+    positive_seconds,
+    seconds,
+    switch,
+)
 
 ENVIRONMENT_PREFIX = "AIRFLOW_PERF_EXPORTER_"
+# What Kubernetes puts into every container for a service named like us.
+_OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)|_PORT_[0-9]+_(TCP|UDP|SCTP)")
+_URL_OF_KUBERNETES = ("tcp://", "udp://", "sctp://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +41,8 @@ class Option:
     metavar: str
     is_switch: bool = False
     repeatable: bool = False
+    keeps_origin: bool = False
+    """Whether the value is told where it was given: what is refused late must name it."""
 
     @property
     def variable(self) -> str:
@@ -92,11 +109,12 @@ class Settings:
     )  # fmt: skip
     listen_address: tuple[str, ...] = _option(
         "--web.listen-address", (":10112",), "Address to serve on; may be given several times.",
-        str, "ADDRESS", repeatable=True,
+        Given, "ADDRESS", repeatable=True, keeps_origin=True,
     )  # fmt: skip
     telemetry_path: str = _option(
-        "--web.telemetry-path", "/metrics", "Path under which metrics are served.", str, "PATH"
-    )
+        "--web.telemetry-path", "/metrics", "Path under which metrics are served.", free_path,
+        "PATH",
+    )  # fmt: skip
     max_requests: int = _option(
         "--web.max-requests", 40, "Most requests answered at a time; above, 503. 0 is no limit.",
         count, "NUMBER",
@@ -112,17 +130,20 @@ class Settings:
         "--collector.airflow.facts-interval", 60.0,
         "How often facts that change slowly are read (DAGs, tags, pools, components).",
     )  # fmt: skip
-    dsn_file: Path | None = _option(
+    dsn_file: DsnFile | None = _option(
         "--airflow.dsn-file", None,
-        "File with the database's address; read again on each reconnect.", Path, "FILE",
+        "File with the database's address; read again on each reconnect.", DsnFile, "FILE",
+        keeps_origin=True,
     )  # fmt: skip
     allow_dsn_command: bool = _switch(
         "--airflow.allow-dsn-command", False,
-        "Run the program that AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD names.",
+        "Run the program that AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD, or sql_alchemy_conn_cmd in "
+        "airflow.cfg, names.",
     )  # fmt: skip
-    airflow_schema: str | None = _option(
-        "--airflow.schema", None, "PostgreSQL schema of Airflow's tables.", str, "NAME"
-    )
+    airflow_schema: Given | None = _option(
+        "--airflow.schema", None, "PostgreSQL schema of Airflow's tables.", Given, "NAME",
+        keeps_origin=True,
+    )  # fmt: skip
     airflow_home: Path | None = _option(
         "--airflow.home", None, "Airflow's home, to find airflow.cfg and airflow.db.", Path,
         "DIRECTORY",
@@ -199,10 +220,7 @@ def loaded(flags: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
 
     `flags` holds texts by field name. Raises ConfigError naming what is wrong and what is allowed.
     """
-    file_name = flags.get("config_file") or environ.get(options()["config_file"].variable)
-    known = {option.key: option.is_switch for option in options().values()}
-    del known[options()["config_file"].key]
-    content = config_file.read(Path(str(file_name)), known) if file_name else {}
+    content = _file_content(flags, environ)
     values: dict[str, Any] = {}
     for name, option in options().items():
         if name in flags:
@@ -210,9 +228,36 @@ def loaded(flags: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
         elif environ.get(option.variable):
             values[name] = _value(option, environ[option.variable], option.variable)
         elif option.key in content:
-            origin = f"{file_name}: {'.'.join(option.key)}"
-            values[name] = _value(option, content[option.key], origin)
+            origin, text = content[option.key]
+            values[name] = _value(option, text, origin)
     return Settings(**values)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for each variable that is named like ours and sets nothing.
+
+    No error, unlike in the file: others write into the environment too.
+    """
+    known = {option.variable for option in options().values()} | {OWN_VARIABLE}
+    endings = [name.removeprefix(ENVIRONMENT_PREFIX) for name in sorted(known)]
+    for name, value in sorted(environ.items()):
+        if not value or not name.startswith(ENVIRONMENT_PREFIX) or name in known:
+            continue
+        if _OF_KUBERNETES.search(name) or value.startswith(_URL_OF_KUBERNETES):
+            continue
+        near = get_close_matches(name.removeprefix(ENVIRONMENT_PREFIX), endings, n=1)
+        hint = "".join(f"; did you mean {ENVIRONMENT_PREFIX}{each}?" for each in near)
+        yield f"{name[:100]}: no such setting{hint}"
+
+
+def _file_content(
+    flags: Mapping[str, str | list[str]], environ: Mapping[str, str]
+) -> config_file.Texts:
+    option = options()["config_file"]
+    origin = option.flag if flags.get("config_file") else option.variable
+    name = flags.get("config_file") or environ.get(option.variable)
+    known = {each.key: each.is_switch for each in options().values() if each is not option}
+    return config_file.read(Path(str(name)), origin, known) if name else {}
 
 
 def _value(option: Option, given: str | list[str], origin: str) -> Any:  # noqa: ANN401 - the field's type
@@ -227,7 +272,7 @@ def _value(option: Option, given: str | list[str], origin: str) -> Any:  # noqa:
 
 def _parsed(option: Option, text: str, origin: str) -> Any:  # noqa: ANN401 - the field's type
     try:
-        return option.parse(text)
+        return option.parse(text, origin) if option.keeps_origin else option.parse(text)
     except ValueError as error:
         message = f"{origin}: {text[:100]!r} is not {error}"
         raise ConfigError(message) from None

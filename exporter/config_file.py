@@ -15,16 +15,18 @@ _DEEPEST = 8
 _UNSET = ("", "~", "null")
 
 Key = tuple[str, ...]
-Texts = dict[Key, "str | list[str]"]
+Texts = dict[Key, tuple[str, "str | list[str]"]]
+"""By the key of a setting: its origin, which is the file and the key as written, and its text."""
 
 
-def read(path: Path, known: Mapping[Key, bool]) -> Texts:
+def read(path: Path, origin: str, known: Mapping[Key, bool]) -> Texts:
     """Return the texts of the settings in a file by their nested keys.
 
-    `known` tells of each key that may be there whether it is a switch. Raises ConfigError naming
-    the file and what is wrong with it; takes bounded time and memory whatever the file holds.
+    `origin` is where the path was given; `known` tells of each key that may be there whether it is
+    a switch. Raises ConfigError naming the file and what is wrong with it; takes bounded time and
+    memory whatever the file holds.
     """
-    content = files.content(path, "--config.file")
+    content = files.content(path, origin)
     try:
         _refuse_bombs(content, path)
         # Every value stays the text that was written: each option reads its own.
@@ -33,7 +35,7 @@ def read(path: Path, known: Mapping[Key, bool]) -> Texts:
         mark = getattr(error, "problem_mark", None)
         where = f" near line {mark.line + 1}" if mark else ""
         problem = "a key is given twice" if isinstance(error, _TwiceError) else "is not valid YAML"
-        message = f"--config.file {path}: {problem}{where}"
+        message = f"{path}: {problem}{where}"
         raise ConfigError(message) from None
     return _flattened({} if tree in (None, *_UNSET) else tree, path, known)
 
@@ -57,35 +59,36 @@ def _refuse_bombs(content: bytes, path: Path) -> None:
         depth += isinstance(each, yaml.CollectionStartEvent)
         depth -= isinstance(each, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            message = f"--config.file {path}: is nested too deeply"
+            message = f"{path}: is nested too deeply"
             raise ConfigError(message)
         if isinstance(each, yaml.AliasEvent):
-            message = f"--config.file {path}: aliases (&, *) are not allowed"
+            message = f"{path}: aliases (&, *) are not allowed"
             raise ConfigError(message)
 
 
 def _flattened(tree: object, path: Path, known: Mapping[Key, bool]) -> Texts:
     if not isinstance(tree, dict):
-        message = f"--config.file {path}: must hold settings by name"
+        message = f"{path}: must hold settings by name"
         raise ConfigError(message)
     sections = {key[:length] for key in known for length in range(1, len(key) + 1)}
     flat: Texts = {}
     waiting: list[tuple[Key, object]] = [((str(k),), v) for k, v in tree.items()]
     while waiting:
-        key, value = waiting.pop()
+        written, value = waiting.pop()
+        origin = f"{path}: {'.'.join(written)[:100]}"
         # `enabled` is the switch of a section that has settings of its own.
-        if key[-1] == "enabled" and known.get(key[:-1], False):
-            key = key[:-1]
+        switched = written[-1] == "enabled" and known.get(written[:-1], False)
+        key = written[:-1] if switched else written
         if isinstance(value, dict) and key in sections:
-            waiting += [((*key, str(name)), each) for name, each in value.items()]
+            waiting += [((*written, str(name)), each) for name, each in value.items()]
         elif key not in known:
             if key in sections and value in _UNSET:
                 continue
             wrong = "must hold settings by name" if key in sections else "no such setting"
-            message = f"{path}: {'.'.join(key)[:100]}: {wrong}"
+            message = f"{origin}: {wrong}"
             raise ConfigError(message)
         elif isinstance(value, list):
-            flat[key] = [str(each) for each in value]
+            flat[key] = origin, [str(each) for each in value]
         elif value not in _UNSET:
-            flat[key] = str(value)
+            flat[key] = origin, str(value)
     return flat

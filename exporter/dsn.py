@@ -6,29 +6,30 @@ import configparser
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from string import Template
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from exporter import files
 from exporter.errors import ConfigError
 
 OWN_VARIABLE = "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN"
-_AIRFLOW_VARIABLES = (
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
-    # Airflow before 2.3 kept the connection in another section; later ones still read it.
-    "AIRFLOW__CORE__SQL_ALCHEMY_CONN",
-)
+# Airflow before 2.3 kept the connection in the second; later ones still read it.
+_AIRFLOW_SECTIONS = ("database", "core")
+_AIRFLOW_KEYS = ("sql_alchemy_conn", "sql_alchemy_conn_cmd", "sql_alchemy_conn_secret")
 MAX_CONFIGURATION_CHARACTERS = 4 * 1024 * 1024
 COMMAND_TIMEOUT_SECONDS = 10.0
+HIGHEST_PORT = 65535
 
 _POSTGRESQL = frozenset({"postgres", "postgresql"})
 _DRIVERS = frozenset({"", "psycopg", "psycopg2", "psycopg2cffi", "asyncpg", "pg8000"})
 # No unescaped @ or : in the database: it would be the rest of a password with a @ in it.
 _SERVER = re.compile(
-    r"(?P<hosts>(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*)(?::\d{1,5})?"
-    r"(?:,(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?)*)"
+    r"(?P<hosts>(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]*)(?::[0-9]{1,5})?"
+    r"(?:,(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?)*)"
     r"(?:/(?P<database>[^/?#@:\s]*))?(?:\?(?P<query>(?:\w+=[^@\s]*)?))?"
 )
 # Only behind one of libpq's words may a query hold an unescaped @, as in ?password=p@ss.
@@ -37,10 +38,19 @@ _QUERY = re.compile(
     r"connect_timeout|client_encoding|target_session_attrs|channel_binding|require_auth|"
     r"ssl[a-z_]+|gss[a-z]+|krbsrvname|keepalives[a-z_]*|tcp_user_timeout)=)"
 )
-# A path folds the second slash away.
-_URL_AS_PATH = re.compile(r"[A-Za-z0-9+]+:/")
 _SPELLED_SECRET = re.compile(r"password=([^&]+)")
-_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class DsnFile:
+    """The path of a file that holds the address, and where that path was given."""
+
+    path: str
+    origin: str = field(compare=False)
+
+    def __str__(self) -> str:
+        """Return how sentences name the file."""
+        return f"{self.origin} {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,36 +114,30 @@ class DsnSource:
 def discovered(
     environ: Mapping[str, str],
     *,
-    dsn_file: Path | None,
+    dsn_file: DsnFile | None,
     airflow_home: Path | None,
     allow_command: bool,
     on_secrets: Callable[[tuple[str, ...]], None],
 ) -> DsnSource:
     """Find the database's address; raise ConfigError with what to set when there is none."""
     if dsn_file is not None:
-        if _URL_AS_PATH.match(str(dsn_file)):
-            message = "--airflow.dsn-file takes the path of a file that holds the address"
+        if "://" in dsn_file.path or "password=" in dsn_file.path:
+            message = f"{dsn_file.origin} takes the path of a file that holds the address"
             raise ConfigError(message)
-        return DsnSource(f"--airflow.dsn-file {dsn_file}", lambda: _file(dsn_file), on_secrets)
-    for name in (OWN_VARIABLE, *_AIRFLOW_VARIABLES):
-        if value := environ.get(name):
-            return DsnSource(name, lambda value=value: value, on_secrets)  # type: ignore[misc]
-    found = _indirect(environ, allow_command=allow_command, on_secrets=on_secrets)
-    if found is not None:
-        return found
-    # Not Path.home(), which raises for a uid without an entry, as in containers.
-    home = airflow_home or Path(
-        environ.get("AIRFLOW_HOME") or Path(environ.get("HOME", "/"), "airflow")
-    )
-    configured = _configured(home / "airflow.cfg", on_secrets)
-    if configured is not None:
-        return configured
+        return DsnSource(str(dsn_file), lambda: _content(dsn_file), on_secrets)
+    home = airflow_home or _expanded(environ.get("AIRFLOW_HOME") or "~/airflow", environ)
+    # Our own setting goes before Airflow's.
+    named = None if airflow_home else environ.get("AIRFLOW_CONFIG")
+    configuration = _expanded(named, environ) if named else home / "airflow.cfg"
+    for origin, read in _candidates(environ, configuration):
+        return DsnSource(origin, _resolved(origin, read, allow_command=allow_command), on_secrets)
     database = home / "airflow.db"
-    if database.is_file():
+    if _is_file(database):
         return DsnSource(str(database), lambda: f"sqlite:///{database}", on_secrets)
     message = (
         "no Airflow metadata database is configured: set --airflow.dsn-file, "
-        f"{OWN_VARIABLE} or {_AIRFLOW_VARIABLES[0]}, or --airflow.home (looked in {home})"
+        f"{OWN_VARIABLE} or AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, or --airflow.home "
+        f"(looked in {configuration} and {database})"
     )
     raise ConfigError(message)
 
@@ -174,8 +178,8 @@ def _postgresql(rest: str, origin: str) -> Dsn:
             "special characters of the password"
         )
         raise ConfigError(message)
-    if any(int(port) > _HIGHEST_PORT for port in re.findall(r":(\d+)(?:,|$)", server.hosts)):
-        message = f"{origin}: the port must be a number up to {_HIGHEST_PORT}"
+    if any(int(port) > HIGHEST_PORT for port in re.findall(r":([0-9]+)(?:,|$)", server.hosts)):
+        message = f"{origin}: the port must be a number up to {HIGHEST_PORT}"
         raise ConfigError(message)
     username, colon, password = credentials.partition(":")
     query = dict(parse_qsl(server.query, keep_blank_values=True))
@@ -218,35 +222,71 @@ def _split(rest: str) -> tuple[str, _Server | None]:
     return "", None
 
 
-def _file(path: Path) -> str:
-    text = files.content(path, "--airflow.dsn-file").decode("utf-8", "replace").strip()
+def _content(file: DsnFile) -> str:
+    text = files.content(Path(file.path), file.origin).decode("utf-8", "replace").strip()
     if not text:
-        message = f"--airflow.dsn-file {path}: is empty"
+        message = f"{file}: is empty"
         raise ConfigError(message)
     return text
 
 
-def _indirect(
-    environ: Mapping[str, str],
-    *,
-    allow_command: bool,
-    on_secrets: Callable[[tuple[str, ...]], None],
-) -> DsnSource | None:
-    for name in _AIRFLOW_VARIABLES:
-        if environ.get(f"{name}_SECRET"):
-            message = (
-                f"{name}_SECRET names an entry of Airflow's secrets backend, which only Airflow "
-                f"can read: give the address by --airflow.dsn-file or {OWN_VARIABLE}"
-            )
-            raise ConfigError(message)
-        command = environ.get(f"{name}_CMD")
-        if command and not allow_command:
-            message = f"{name}_CMD names a program: allow it with --airflow.allow-dsn-command"
-            raise ConfigError(message)
-        if command:
-            origin = f"{name}_CMD"
-            return DsnSource(origin, lambda c=command, o=origin: _output(c, o), on_secrets)  # type: ignore[misc]
-    return None
+def _expanded(text: str, environ: Mapping[str, str]) -> Path:
+    """Read a path as Airflow does: variables and ~ are filled in."""
+    filled = Template(text).safe_substitute(environ)
+    # Not Path.expanduser(), which raises for a uid without an entry, as in containers.
+    return Path(re.sub("^~(?=/|$)", lambda _: environ.get("HOME", "").rstrip("/"), filled))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # Below a directory that is not ours to look into, as another user's home.
+        return False
+
+
+def _candidates(
+    environ: Mapping[str, str], configuration: Path
+) -> Iterator[tuple[str, Callable[[], str]]]:
+    """Yield what leads to the address, the nearest first: its origin, and how to read it."""
+    # As in Airflow, an address goes before a program that prints it, and that before a secret.
+    entries = [(section, key) for key in _AIRFLOW_KEYS for section in _AIRFLOW_SECTIONS]
+    for name in (OWN_VARIABLE, *(f"AIRFLOW__{'__'.join(each)}".upper() for each in entries)):
+        if environ.get(name):
+            yield name, partial(environ.__getitem__, name)
+    if _is_file(configuration):
+        for section, key in entries:
+            read = partial(_entry, configuration, section, key)
+            if read():
+                yield f"{configuration}: [{section}] {key}", read
+
+
+def _entry(path: Path, section: str, key: str) -> str:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        with path.open(encoding="utf-8") as stream:
+            parser.read_string(stream.read(MAX_CONFIGURATION_CHARACTERS))
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        # The parser's own text would quote the line, which may hold the password.
+        message = f"{path}: cannot be read as an Airflow configuration file"
+        raise ConfigError(message) from None
+    # Airflow expands %% as its own parser does.
+    return parser.get(section, key, fallback="").replace("%%", "%")
+
+
+def _resolved(origin: str, read: Callable[[], str], *, allow_command: bool) -> Callable[[], str]:
+    """Return how to read the address where the setting may only tell who knows it."""
+    kind = origin.lower().rpartition("_")[2]
+    if kind == "secret":
+        message = (
+            f"{origin} names an entry of Airflow's secrets backend, which only Airflow "
+            f"can read: give the address by --airflow.dsn-file or {OWN_VARIABLE}"
+        )
+        raise ConfigError(message)
+    if kind == "cmd" and not allow_command:
+        message = f"{origin} names a program: allow it with --airflow.allow-dsn-command"
+        raise ConfigError(message)
+    return (lambda: _output(read(), origin)) if kind == "cmd" else read
 
 
 def _output(command: str, origin: str) -> str:
@@ -258,25 +298,3 @@ def _output(command: str, origin: str) -> str:
         message = f"{origin}: the program failed ({type(error).__name__})"
         raise ConfigError(message) from None
     return done.stdout[: files.MAX_BYTES].decode("utf-8", "replace")
-
-
-def _configured(path: Path, on_secrets: Callable[[tuple[str, ...]], None]) -> DsnSource | None:
-    if not path.is_file():
-        return None
-
-    def read() -> str:
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            with path.open(encoding="utf-8") as stream:
-                parser.read_string(stream.read(MAX_CONFIGURATION_CHARACTERS))
-        except (configparser.Error, OSError, UnicodeDecodeError):
-            # The parser's own text would quote the line, which may hold the password.
-            message = f"{path}: cannot be read as an Airflow configuration file"
-            raise ConfigError(message) from None
-        for section in ("database", "core"):
-            if value := parser.get(section, "sql_alchemy_conn", fallback=""):
-                # Airflow expands %% as its own parser does.
-                return value.replace("%%", "%")
-        return ""
-
-    return DsnSource(str(path), read, on_secrets) if read() else None

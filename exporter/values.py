@@ -1,4 +1,4 @@
-"""What the text of a setting means: durations, numbers, switches, patterns."""
+"""What the text of a setting means: durations, numbers, switches, paths, patterns."""
 
 from __future__ import annotations
 
@@ -9,13 +9,27 @@ from typing import Any
 _LONGEST_SECONDS = 3650 * 86400.0
 """Threads cannot wait for ever: above some centuries the wait itself fails."""
 _MOST_DIGITS = 15
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 _ON = frozenset({"1", "true", "yes", "on"})
 _OFF = frozenset({"0", "false", "no", "off"})
+# The probes of Prometheus' world are below /-/, those of Kubernetes end in z.
+_FREE_PATH = re.compile(r"/(?!/|-/|healthz$|readyz$)[^?#% ]*")
 
-Parser = Callable[[str], Any]
-"""Reads a text, or raises ValueError saying what would have been allowed."""
+Parser = Callable[..., Any]
+"""Reads a text, with its origin if the option keeps it; raises ValueError with what is allowed."""
+
+
+class Given(str):
+    """A text that knows where it was given: it may be refused only where it is used."""
+
+    origin: str
+
+    def __new__(cls, text: str, origin: str) -> Given:
+        """Return the text with the flag, variable, or file and key that it came from."""
+        given = super().__new__(cls, text)
+        given.origin = origin
+        return given
 
 
 def seconds(text: str) -> float:
@@ -42,7 +56,8 @@ def positive_seconds(text: str) -> float:
 
 def count(text: str) -> int:
     """Read a whole number that is not negative."""
-    if not text.strip().isdecimal() or len(text) > _MOST_DIGITS:
+    # Python would take the digits of every script.
+    if not (text.isascii() and text.strip().isdecimal()) or len(text) > _MOST_DIGITS:
         message = f"a whole number of at most {_MOST_DIGITS} digits"
         raise ValueError(message)
     return int(text)
@@ -55,6 +70,14 @@ def switch(text: str) -> bool:
         message = "true or false"
         raise ValueError(message)
     return lowered in _ON
+
+
+def free_path(text: str) -> str:
+    """Read a path under which nothing else is served."""
+    if not _FREE_PATH.fullmatch(text):
+        message = "a free path such as /metrics"
+        raise ValueError(message)
+    return text
 
 
 def pattern(text: str) -> re.Pattern[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Iterable
 
+from exporter.dsn import HIGHEST_PORT
 from exporter.errors import ConfigError
+from exporter.values import Given
 
 _BACKLOG = 128
-_HIGHEST_PORT = 65535
 
 
 def sockets(addresses: Iterable[str]) -> list[socket.socket]:
@@ -40,8 +42,9 @@ def listening(address: str) -> socket.socket:
         reason = error.strerror
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-    message = f"Cannot listen on {address}: {reason}."
-    raise ConfigError(message)
+    except UnicodeError:
+        reason = "not a host name"
+    raise _refused(address, f"{address}: {reason}")
 
 
 def shown(sock: socket.socket) -> str:
@@ -54,11 +57,15 @@ def _parsed(address: str) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     plain = not set(host) & set("[]:")
-    number = int(port) if port.isascii() and port.isdigit() else _HIGHEST_PORT + 1
-    if not colon or not (bracketed or plain) or number > _HIGHEST_PORT:
-        message = f"Cannot listen on {address!r}: write :PORT, HOST:PORT or [IPV6]:PORT."
-        raise ConfigError(message)
+    number = int(port) if re.fullmatch("[0-9]{1,5}", port) else HIGHEST_PORT + 1
+    if not colon or not (bracketed or plain) or number > HIGHEST_PORT:
+        raise _refused(address, f"{address!r}: write :PORT, HOST:PORT or [IPV6]:PORT")
     return (host[1:-1] if bracketed else host), number
+
+
+def _refused(address: str, problem: str) -> ConfigError:
+    origin = f"{address.origin}: " if isinstance(address, Given) else ""
+    return ConfigError(f"{origin}Cannot listen on {problem}.")
 
 
 def _on_all_interfaces(port: int) -> socket.socket:

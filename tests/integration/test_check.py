@@ -108,7 +108,16 @@ def test_check_makes_no_directory(airflow, tmp_path):
 def test_a_telemetry_path_that_serve_refuses_is_refused(airflow, tmp_path):
     code, lines = check(tmp_path, airflow, "--web.telemetry-path", "metrics")
     assert code == 2
-    assert "telemetry path" in lines[-1]
+    assert "--web.telemetry-path: 'metrics' is not a free path" in lines[-1]
+
+
+def test_a_schema_and_its_absence_are_found_on_postgresql_without_a_warning(airflow, tmp_path):
+    code, lines = check(tmp_path, airflow, "--airflow.schema", "public")
+    assert (code, failures(lines)) == (0, [])
+    assert not any(line.startswith("warn") for line in lines)
+    code, lines = check(tmp_path, airflow, "--airflow.schema", "nowhere")
+    assert code == 2
+    assert "schema nowhere" in failures(lines)[0]
 
 
 def test_an_address_given_in_a_wrong_place_is_not_repeated(airflow, tmp_path, monkeypatch):

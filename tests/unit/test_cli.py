@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -141,6 +144,62 @@ def test_variables_and_flags_reach_the_settings(tmp_path: Path) -> None:
     (tmp_path / "exporter.yml").write_text("log: {level: loud}")
     result = run("serve", "--config.file", str(tmp_path / "exporter.yml"))
     assert "exporter.yml: log.level: 'loud' is not one of" in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS[:2])
+def test_a_dsn_file_is_told_with_where_it_was_given(command: str, tmp_path: Path) -> None:
+    (tmp_path / "exporter.yml").write_text("airflow: {dsn-file: /nonexistent}")
+    variable = "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN_FILE"
+    arguments = ("--config.file", str(tmp_path / "exporter.yml"))
+    for origin, result in (
+        ("--airflow.dsn-file", run(command, "--airflow.dsn-file", "/nonexistent")),
+        (variable, run(command, **{variable: "/nonexistent"})),
+        (f"{tmp_path}/exporter.yml: airflow.dsn-file", run(command, *arguments)),
+    ):
+        assert result.output.endswith(f"{PROGRAM}: {origin} /nonexistent: no such file\n")
+
+
+@pytest.mark.parametrize("address", ["10112", "192.0.2.1:0"])
+def test_a_wrong_listen_address_is_told_with_where_it_was_given(address: str) -> None:
+    variable = "AIRFLOW_PERF_EXPORTER_WEB_LISTEN_ADDRESS"
+    result = run("check", "--no-collector.airflow", **{variable: address})
+    assert result.exit_code == 2
+    assert f"FAIL listen address: {variable}: Cannot listen on " in result.output
+
+
+def test_a_wrong_telemetry_path_is_told_with_where_it_was_given() -> None:
+    variable = "AIRFLOW_PERF_EXPORTER_WEB_TELEMETRY_PATH"
+    for command in COMMANDS:
+        result = run(command, **{variable: "/healthz"})
+        assert result.output == (
+            f"{PROGRAM}: {variable}: '/healthz' is not a free path such as /metrics\n"
+        )
+
+
+def test_what_has_no_effect_is_logged_at_the_start_and_told_by_check(tmp_path: Path) -> None:
+    # What keeps it from starting comes after what is being tested.
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    environ = {
+        "AIRFLOW_PERF_EXPORTER_AIRFLOW_SCHEMA": "airflow",
+        "AIRFLOW_PERF_EXPORTER_LOG_LEVL": "SECRET",
+        "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": f"sqlite:///{tmp_path}/airflow.db",
+    }
+    arguments = ("--state.path", str(tmp_path), "--web.listen-address", "127.0.0.1:0")
+    needless = "AIRFLOW_PERF_EXPORTER_AIRFLOW_SCHEMA: has no effect, SQLite knows no schemas"
+    unknown = (
+        "AIRFLOW_PERF_EXPORTER_LOG_LEVL: no such setting; "
+        "did you mean AIRFLOW_PERF_EXPORTER_LOG_LEVEL?"
+    )
+    served = run("serve", *arguments, "--log.format", "json", **environ)
+    logged = [json.loads(line) for line in served.output.splitlines() if line.startswith("{")]
+    assert [(each["level"], each["event"], each["reason"]) for each in logged] == [
+        ("warning", "config.without_effect", reason) for reason in (unknown, needless)
+    ]
+    checked = run("check", *arguments, **environ)
+    for reason in (unknown, needless):
+        assert f"warn configuration: {reason}\n" in checked.output
+    assert "SECRET" not in served.output + checked.output
 
 
 def test_check_fails_with_a_line_for_what_is_wrong(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exporter import config
 from exporter.config import Settings, loaded
 from exporter.errors import ConfigError
+from exporter.web.routes import require_free
 
 FLAGS = st.sampled_from(sorted(config.options()))
 
@@ -30,7 +31,7 @@ def refusal(tmp_path: Path, text: str | bytes) -> str:
     message = str(refused.value)
     assert str(file) in message
     assert "\n" not in message
-    return message.replace(str(file), "FILE").removeprefix("--config.file ")
+    return message.replace(str(file), "FILE")
 
 
 def test_without_anything_every_setting_has_its_default() -> None:
@@ -53,13 +54,42 @@ def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(tmp_path: Path
     assert settings.airflow_timeout == 5.0
 
 
-def test_an_empty_variable_is_none_and_an_unknown_one_is_left_alone() -> None:
+def test_an_empty_variable_is_none_and_what_kubernetes_injects_is_left_alone() -> None:
+    # For services that are named like us, or nearly.
+    service = "AIRFLOW_PERF_EXPORTER"
     environ = {
         "AIRFLOW_PERF_EXPORTER_LOG_LEVEL": "",
-        # What Kubernetes injects for a service of that name.
-        "AIRFLOW_PERF_EXPORTER_PORT": "tcp://10.0.0.1:10112",
-        "AIRFLOW_PERF_EXPORTER_SERVICE_HOST": "10.0.0.1",
+        "AIRFLOW_PERF_EXPORTER_LOG_LEVL": "",
+        "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": "sqlite:////airflow.db",
+        f"{service}_SERVICE_HOST": "10.0.0.1",
+        f"{service}_SERVICE_PORT": "10112",
+        f"{service}_SERVICE_PORT_METRICS": "10112",
+        f"{service}_PORT": "tcp://10.0.0.1:10112",
+        f"{service}_PORT_10112_TCP": "tcp://10.0.0.1:10112",
+        f"{service}_PORT_10112_TCP_PROTO": "tcp",
+        f"{service}_PORT_10112_TCP_PORT": "10112",
+        f"{service}_PORT_10112_TCP_ADDR": "10.0.0.1",
+        f"{service}_METRICS_PORT": "tcp://10.0.0.1:10112",
+        f"{service}_METRICS_SERVICE_HOST": "10.0.0.1",
     }
+    assert loaded({}, environ) == Settings()
+    assert list(config.unknown_variables(environ)) == []
+
+
+def test_a_variable_that_sets_nothing_is_told_with_the_one_that_may_be_meant() -> None:
+    environ = {
+        "AIRFLOW_PERF_EXPORTER_LISTEN_ADDRESS": ":1",
+        "AIRFLOW_PERF_EXPORTER_LOG_LEVL": "SECRET",
+        "AIRFLOW_PERF_EXPORTER_XYZ": "SECRET",
+        "AIRFLOW_HOME": "/airflow",
+    }
+    assert list(config.unknown_variables(environ)) == [
+        "AIRFLOW_PERF_EXPORTER_LISTEN_ADDRESS: no such setting; "
+        "did you mean AIRFLOW_PERF_EXPORTER_WEB_LISTEN_ADDRESS?",
+        "AIRFLOW_PERF_EXPORTER_LOG_LEVL: no such setting; "
+        "did you mean AIRFLOW_PERF_EXPORTER_LOG_LEVEL?",
+        "AIRFLOW_PERF_EXPORTER_XYZ: no such setting",
+    ]
     assert loaded({}, environ) == Settings()
 
 
@@ -148,6 +178,14 @@ def test_only_the_hold_may_be_zero() -> None:
         ("max_requests", "-1", "a whole number"),
         ("max_requests", "1.5", "a whole number"),
         ("max_requests", "9" * 5000, "a whole number of at most 15 digits"),
+        ("max_requests", "\N{ARABIC-INDIC DIGIT THREE}", "a whole number"),
+        ("hold", "\N{ARABIC-INDIC DIGIT THREE}s", "a duration such as"),
+        ("hold", "1.\N{FULLWIDTH DIGIT THREE}s", "a duration such as"),
+        ("telemetry_path", "metrics", "a free path such as /metrics"),
+        ("telemetry_path", "//x", "a free path"),
+        ("telemetry_path", "/a?b", "a free path"),
+        ("telemetry_path", "/healthz", "a free path"),
+        ("telemetry_path", "/-/ready", "a free path"),
         ("airflow", "maybe", "true or false"),
         ("dag_include", "(", "a regular expression"),
         ("dag_include", "a{99999999999999999999}", "a regular expression"),
@@ -179,6 +217,40 @@ def test_a_bad_value_in_the_file_is_told_with_the_file_and_the_key(tmp_path: Pat
     assert refusal(tmp_path, "log: {level: [debug, info]}") == (
         "FILE: log.level: takes one value, not a list"
     )
+
+
+def test_a_switch_beside_its_settings_is_told_by_its_whole_key(tmp_path: Path) -> None:
+    for value, wrong in (
+        ("maybe", ": 'maybe' is not true or false"),
+        ("[true]", ": takes one value, not a list"),
+        ("{interval: 5s}", ".interval: no such setting"),
+    ):
+        message = refusal(tmp_path, f"collector: {{airflow: {{enabled: {value}}}}}")
+        assert message == f"FILE: collector.airflow.enabled{wrong}"
+
+
+def test_what_is_refused_only_where_it_is_used_knows_its_origin(tmp_path: Path) -> None:
+    texts = {"listen_address": ":1", "dsn_file": "dsn", "airflow_schema": "public"}
+    file = tmp_path / "exporter.yml"
+    file.write_text("web: {listen-address: [':1']}\nairflow: {dsn-file: dsn, schema: public}\n")
+    for name, text in texts.items():
+        option = config.options()[name]
+        for origin, settings in (
+            (option.flag, loaded({name: text}, {})),
+            (option.variable, loaded({}, {option.variable: text})),
+            (f"{file}: {'.'.join(option.key)}", loaded({"config_file": str(file)}, {})),
+        ):
+            value = getattr(settings, name)
+            assert (value[0] if option.repeatable else value).origin == origin
+
+
+@given(st.text("/-.healtyrdzmics?#% \n", max_size=10).map("/{}".format))
+def test_a_telemetry_path_that_is_taken_can_be_served(path: str) -> None:
+    try:
+        loaded({"telemetry_path": path}, {})
+    except ConfigError:
+        return
+    require_free(path)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +307,13 @@ def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
         (tmp_path / "fifo", "not a regular file"),
         (Path("/dev/zero"), "not a regular file"),
     ):
-        with pytest.raises(ConfigError, match=wrong):
-            loaded({"config_file": str(path)}, {})
+        variable = "AIRFLOW_PERF_EXPORTER_CONFIG_FILE"
+        for origin, flags, environ in (
+            ("--config.file", {"config_file": str(path)}, {}),
+            (variable, {}, {variable: str(path)}),
+        ):
+            with pytest.raises(ConfigError, match=f"^{origin} {path}: {wrong}$"):
+                loaded(flags, environ)
 
 
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.dsn import Dsn, DsnSource, discovered, parsed
+from exporter.dsn import Dsn, DsnFile, DsnSource, discovered, parsed
 from exporter.errors import ConfigError
 
 MARKER = "Zq7!mK2w"
@@ -83,6 +83,7 @@ def test_every_form_that_airflow_takes_is_read(address: str, expected: Dsn) -> N
         f"postgresql://u:{MARKER}@h:port/d",
         f"postgresql://u:{MARKER}@h:99999/d",
         f"postgresql://u:{MARKER}@h:123456/d",
+        f"postgresql://u:{MARKER}@h:\N{ARABIC-INDIC DIGIT THREE}/d",
         f"postgresql://u:{MARKER}@h/d/e",
         f"postgresql://u:{MARKER}@h/d#e",
         f"postgresql://u:{MARKER}@h h/d",
@@ -176,13 +177,14 @@ def found_in(
     dsn_file: Path | None = None,
     secrets: list[str] | None = None,
     *,
+    airflow_home: Path | None = None,
     allow_command: bool = False,
 ) -> DsnSource:
     known = secrets if secrets is not None else []
     return discovered(
         {"AIRFLOW_HOME": str(tmp_path / "home"), **(environ or {})},
-        dsn_file=dsn_file,
-        airflow_home=None,
+        dsn_file=DsnFile(str(dsn_file), "ORIGIN") if dsn_file else None,
+        airflow_home=airflow_home,
         allow_command=allow_command,
         on_secrets=known.extend,
     )
@@ -210,8 +212,13 @@ def test_the_nearest_source_wins(tmp_path: Path) -> None:
 
 
 def test_without_any_address_it_is_said_what_to_set(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"set --airflow\.dsn-file, AIRFLOW_PERF_EXPORTER"):
-        found_in(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"set --airflow\.dsn-file, AIRFLOW_PERF_EXPORTER"
+    ) as told:
+        found_in(tmp_path, {"AIRFLOW_CONFIG": "/nonexistent.cfg"})
+    assert f"looked in /nonexistent.cfg and {tmp_path}/home/airflow.db" in str(told.value)
+    with pytest.raises(ConfigError, match="looked in"):
+        found_in(tmp_path, {"AIRFLOW_CONFIG": "x" * 5000, "AIRFLOW_HOME": "x" * 5000})
 
 
 def test_the_home_is_below_the_users_own_where_nothing_is_said(tmp_path: Path) -> None:
@@ -225,6 +232,36 @@ def test_the_home_is_below_the_users_own_where_nothing_is_said(tmp_path: Path) -
             assert not expected
         else:
             assert source.dsn().backend == "sqlite"
+
+
+def test_airflow_config_goes_before_the_file_in_airflows_home(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    for name in ("home/airflow.cfg", "other.cfg"):
+        (tmp_path / name).write_text(f"[database]\nsql_alchemy_conn = {address(name[:4])}\n")
+    environ = {"HOME": str(tmp_path), "FOLDER": str(tmp_path), "AIRFLOW_CONFIG": ""}
+    assert found_in(tmp_path, environ).dsn().username == "home"
+    for path in (
+        f"{tmp_path}/other.cfg",
+        "~/other.cfg",
+        "$FOLDER/other.cfg",
+        "${FOLDER}/other.cfg",
+    ):
+        environ["AIRFLOW_CONFIG"] = path
+        source = found_in(tmp_path, environ)
+        assert source.dsn().username == "othe"
+        assert source.origin == f"{tmp_path}/other.cfg: [database] sql_alchemy_conn"
+    home = tmp_path / "home"
+    assert found_in(tmp_path, environ, airflow_home=home).dsn().username == "home"
+    environ["AIRFLOW__CORE__SQL_ALCHEMY_CONN"] = address("core")
+    assert found_in(tmp_path, environ).dsn().username == "core"
+
+
+def test_a_variable_in_airflows_home_is_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "airflow.db").touch()
+    for home in ("~/home", "$FOLDER/home"):
+        environ = {"HOME": str(tmp_path), "FOLDER": str(tmp_path), "AIRFLOW_HOME": home}
+        assert found_in(tmp_path, environ).dsn().database == str(tmp_path / "home" / "airflow.db")
 
 
 def test_a_percent_sign_in_airflow_cfg_is_written_twice(tmp_path: Path) -> None:
@@ -279,12 +316,12 @@ def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "garbage").write_bytes(bytes(range(256)))
     os.mkfifo(tmp_path / "fifo")
     assert "larger than 65536 bytes" in read(tmp_path / "big", tmp_path)
-    assert "is empty" in read(tmp_path / "empty", tmp_path)
+    assert read(tmp_path / "empty", tmp_path) == f"ORIGIN {tmp_path}/empty: is empty"
     assert "not a database URL" in read(tmp_path / "garbage", tmp_path)
     assert "not a regular file" in read(tmp_path / "fifo", tmp_path)
     assert "not a regular file" in read(Path("/dev/zero"), tmp_path)
     assert "not a regular file" in read(tmp_path, tmp_path)
-    assert "no such file" in read(tmp_path / "missing", tmp_path)
+    assert read(tmp_path / "missing", tmp_path) == f"ORIGIN {tmp_path}/missing: no such file"
     assert "no such file" in read(tmp_path / "empty" / "below", tmp_path)
     assert re.search("too long|no such file", read(tmp_path / ("x" * 5000), tmp_path))
 
@@ -292,9 +329,13 @@ def test_a_file_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
 def test_an_address_in_the_place_of_the_file_is_refused_without_a_piece_of_it(
     tmp_path: Path,
 ) -> None:
-    message = read(Path(address("u")), tmp_path)
-    assert "takes the path of a file" in message
-    assert MARKER not in message
+    for text in (address("u"), f"host=h user=u password={MARKER}"):
+        with pytest.raises(ConfigError) as refused:
+            discovered(
+                {}, dsn_file=DsnFile(text, "ORIGIN"), airflow_home=None, allow_command=False,
+                on_secrets=list,
+            )  # fmt: skip
+        assert str(refused.value) == "ORIGIN takes the path of a file that holds the address"
 
 
 def test_a_secret_of_airflows_backend_is_refused_with_what_to_set(tmp_path: Path) -> None:
@@ -327,3 +368,41 @@ def test_a_program_that_fails_is_told_without_what_it_printed(tmp_path: Path, co
         found_in(tmp_path, environ, allow_command=True).dsn()
     assert re.match(r"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD: \w", str(refused.value))
     assert MARKER not in str(refused.value)
+
+
+@pytest.mark.parametrize("section", ["database", "core"])
+def test_airflow_cfg_may_name_who_knows_the_address(tmp_path: Path, section: str) -> None:
+    file = tmp_path / "home" / "airflow.cfg"
+    file.parent.mkdir()
+    key = f"{file}: [{section}] sql_alchemy_conn"
+    file.write_text(f"[{section}]\nsql_alchemy_conn_cmd = echo '{address('u')}'\n")
+    with pytest.raises(ConfigError) as refused:
+        found_in(tmp_path)
+    assert str(refused.value) == (
+        f"{key}_cmd names a program: allow it with --airflow.allow-dsn-command"
+    )
+    source = found_in(tmp_path, allow_command=True)
+    assert source.origin == f"{key}_cmd"
+    assert source.dsn().password == MARKER
+    file.write_text(f"[{section}]\nsql_alchemy_conn_secret = {MARKER}\n")
+    with pytest.raises(ConfigError) as refused:
+        found_in(tmp_path, allow_command=True)
+    assert str(refused.value).startswith(
+        f"{key}_secret names an entry of Airflow's secrets backend"
+    )
+    assert MARKER not in str(refused.value)
+
+
+def test_an_address_in_airflow_cfg_goes_before_a_program_and_that_before_a_secret(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "home" / "airflow.cfg"
+    file.parent.mkdir()
+    lines = [
+        "sql_alchemy_conn_secret = entry",
+        f"sql_alchemy_conn_cmd = echo {address('program')}",
+        f"[core]\nsql_alchemy_conn = {address('core')}",
+    ]
+    for count, username in ((2, "program"), (3, "core")):
+        file.write_text("\n".join(["[database]", *lines[:count]]))
+        assert found_in(tmp_path, allow_command=True).dsn().username == username

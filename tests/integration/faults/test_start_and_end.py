@@ -74,7 +74,9 @@ def test_an_address_in_use_is_refused(database: str, tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         sentence = refusal(tmp_path, database, "--state.path", str(tmp_path / "state"), port=port)
-    assert sentence == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+    assert sentence == (
+        f"--web.listen-address: Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+    )
 
 
 def test_an_unusable_address_of_the_database_is_refused(tmp_path: Path) -> None:

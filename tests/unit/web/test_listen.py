@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import ConfigError
+from exporter.values import Given
 from exporter.web import listen
 
 
@@ -53,20 +54,28 @@ def test_a_name_prefers_ipv4() -> None:
 @pytest.mark.parametrize(
     "address",
     ["", "10112", "host", "host:", "host:http", "host:-1", "host:65536", "::1:80", "[::1:80",
-     "[::1]", "a]:1", ":²"],
+     "[::1]", "a]:1", ":²", ":\N{ARABIC-INDIC DIGIT THREE}", ":" + "9" * 5000],
 )  # fmt: skip
 def test_what_is_no_address_says_how_to_write_one(address: str) -> None:
     with pytest.raises(ConfigError, match=r"write :PORT, HOST:PORT or \[IPV6\]:PORT\.$"):
         listen.listening(address)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1:0", "no-such-host.invalid:0", "[::g]:0"])
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1:0", "no-such-host.invalid:0", "[::g]:0", "a..b:0", f"{'x' * 64}:0"]
+)
 def test_what_cannot_be_listened_on_is_named_with_the_reason(address: str) -> None:
     with pytest.raises(ConfigError) as raised:
         listen.listening(address)
     text = str(raised.value)
     assert text.startswith(f"Cannot listen on {address}: ")
     assert text.endswith(".")
+
+
+@pytest.mark.parametrize("address", ["10112", "192.0.2.1:0"])
+def test_a_refused_address_is_told_with_where_it_was_given(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--web\.listen-address: Cannot listen on .+\.$"):
+        listen.listening(Given(address, "--web.listen-address"))
 
 
 @given(st.text(alphabet="[]:.%a1 \x00é", max_size=12).filter(lambda text: not text.endswith(":1")))
