@@ -31,15 +31,15 @@ def rendered(tables: Iterable[Table]) -> Snapshot:
     for table in tables:
         if not table.children:
             continue
-        pieces.append(header(table.family))
-        pieces.extend(_text(table.family, block) for block in table.blocks if block.children)
+        pieces.append(header(table.name, table.family))
+        pieces.extend(_text(block) for block in table.blocks if block.children)
     return Snapshot(tuple(pieces))
 
 
-def header(family: Family) -> bytes:
-    """Return the HELP and TYPE lines of a family."""
+def header(name: str, family: Family) -> bytes:
+    """Return the HELP and TYPE lines of a family exposed under this name."""
     meaning = family.help.translate(_HELP_ESCAPES)
-    lines = f"# HELP {family.name} {meaning}\n# TYPE {family.name} {family.exposed_type}\n"
+    lines = f"# HELP {name} {meaning}\n# TYPE {name} {family.exposed_type}\n"
     return lines.encode()
 
 
@@ -52,10 +52,11 @@ def number(value: float) -> str:
     return "NaN" if math.isnan(value) else repr(value)
 
 
-def _text(family: Family, block: Block) -> bytes:
+def _text(block: Block) -> bytes:
     if block.text is None:
-        lines = _histogram if family.kind is Kind.HISTOGRAM else _scalar
-        block.text = "".join([lines(family, child) for child in block.children]).encode()
+        table = block.table
+        lines = _histogram if table.family.kind is Kind.HISTOGRAM else _scalar
+        block.text = "".join([lines(table, child) for child in block.children]).encode()
     return block.text
 
 
@@ -67,23 +68,24 @@ def _pairs(names: tuple[str, ...], values: Labels) -> str:
     )
 
 
-def _scalar(family: Family, child: Child) -> str:
-    pairs = _pairs(family.labels, child.labels)
+def _scalar(table: Table, child: Child) -> str:
+    pairs = _pairs(table.family.labels, child.labels)
     braces = f"{{{pairs}}}" if pairs else ""
-    return f"{family.name}{braces} {number(child.total)}\n"
+    return f"{table.name}{braces} {number(child.total)}\n"
 
 
-def _histogram(family: Family, child: Child) -> str:
-    pairs = _pairs(family.labels, child.labels)
+def _histogram(table: Table, child: Child) -> str:
+    name, buckets = table.name, table.family.buckets
+    pairs = _pairs(table.family.labels, child.labels)
     lead = f"{pairs}," if pairs else ""
     braces = f"{{{pairs}}}" if pairs else ""
     lines: list[str] = []
     running = 0
-    for bound, count in zip((*family.buckets, math.inf), child.counts or (), strict=True):
+    for bound, count in zip((*buckets, math.inf), child.counts or (), strict=True):
         running += count
         # `le` keeps its fraction ("1.0"): the form that OpenMetrics and Prometheus 3 normalise to.
         edge = "+Inf" if math.isinf(bound) else repr(bound)
-        lines.append(f'{family.name}_bucket{{{lead}le="{edge}"}} {running}\n')
-    lines.append(f"{family.name}_sum{braces} {number(child.total)}\n")
-    lines.append(f"{family.name}_count{braces} {running}\n")
+        lines.append(f'{name}_bucket{{{lead}le="{edge}"}} {running}\n')
+    lines.append(f"{name}_sum{braces} {number(child.total)}\n")
+    lines.append(f"{name}_count{braces} {running}\n")
     return "".join(lines)

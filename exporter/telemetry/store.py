@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
 from exporter.clock import Clock
@@ -44,10 +45,14 @@ class Store:
         ledger: Ledger,
         clock: Clock,
         disabled: Collection[str] = (),
+        renamed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Start from what the ledger holds; samples of `disabled` families are not taken."""
+        """Start from what the ledger holds; samples of `disabled` families are not taken.
+
+        `renamed` tells under which other name a family is exposed.
+        """
         self._disabled = frozenset(disabled)
-        self._tables = {family.name: Table(family) for family in families}
+        self._tables = {each.name: Table(each, renamed.get(each.name)) for each in families}
         self._limits = limits
         self._ledger = ledger
         self._clock = clock
@@ -135,9 +140,9 @@ class Store:
             }
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return by family name how many children it has and how many label sets were dropped."""
+        """Return by exposed name how many children it has and how many label sets were dropped."""
         with self._lock:
-            return {name: (len(table), table.dropped) for name, table in self._tables.items()}
+            return {each.name: (len(each), each.dropped) for each in self._tables.values()}
 
     def close(self) -> None:
         """Write what is left and close the ledger."""

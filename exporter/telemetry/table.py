@@ -88,9 +88,10 @@ class Block:
 class Table:
     """Every child of one family."""
 
-    def __init__(self, family: Family) -> None:
-        """Start without children."""
+    def __init__(self, family: Family, name: str | None = None) -> None:
+        """Start without children; `name` is exposed in place of the family's own."""
         self.family = family
+        self.name = name or family.name
         self.children: dict[Labels, Child] = {}
         self.blocks: list[Block] = []
         self.folding = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -228,3 +229,14 @@ def test_every_catalogued_family_has_a_help_that_ends_in_a_full_stop_and_safe_la
         assert not {"instance", "job", "type", "le"} & set(family.labels), family.name
         if family.kind in (Kind.COUNTER, Kind.MIRRORED):
             assert family.name.endswith("_total"), family.name
+
+
+def test_a_family_can_be_exposed_under_another_name():
+    clock = HandClock().clock
+    renamed = {COUNTER.name: "other_total", HISTOGRAM.name: "others"}
+    store = Store(FAMILIES, Limits(0.0), Ledger(None, clock), clock, renamed=renamed)
+    store.put("c", Batch(increments=[one("a", "success"), Sample(HISTOGRAM, ("a",), 2.0)]))
+    text = b"".join(store.publish().text).decode()
+    names = set(re.findall(r"^(?:# \w+ )?(\w+)", text, re.MULTILINE))
+    assert names == {"other_total", "others", "others_bucket", "others_sum", "others_count"}
+    assert store.sizes()["other_total"] == (1, 0)
