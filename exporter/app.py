@@ -73,7 +73,11 @@ class App:
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
-                catalogue.FAMILIES, _limits(settings), self._ledger, self._clock, settings.disabled
+                catalogue.FAMILIES,
+                _limits(settings),
+                self._ledger,
+                self._clock,
+                disabled=settings.disabled,
             )
             self._sampler = Sampler(self._store, self._clock, self._own_samples)
             if source is not None:

@@ -12,6 +12,7 @@ from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
 from exporter.clock import Clock
 from exporter.samples import Batch, Checkpoint, EntryKey, Labels, Sample
 from exporter.telemetry.exposition import Snapshot, rendered
+from exporter.telemetry.gauge_sets import GaugeSets
 from exporter.telemetry.labels import canonical
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.ledger_file import Change, Total
@@ -34,6 +35,11 @@ class Limits:
     max_histogram_children: int = 10_000
     max_per_family: int = 50_000
 
+    def cap(self, family: Family) -> int:
+        """Return the most children that the family may have."""
+        is_histogram = family.kind is Kind.HISTOGRAM
+        return self.max_histogram_children if is_histogram else self.max_per_family
+
 
 class Store:
     """Everything that is exposed; safe to call from every collector's thread."""
@@ -44,6 +50,7 @@ class Store:
         limits: Limits,
         ledger: Ledger,
         clock: Clock,
+        *,
         disabled: Collection[str] = (),
         renamed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -57,7 +64,7 @@ class Store:
         self._ledger = ledger
         self._clock = clock
         self._lock = threading.RLock()
-        self._sets: dict[tuple[str, str], set[tuple[str, Labels]]] = {}
+        self._sets = GaugeSets(self._tables, limits.cap, self._disabled)
         self._memories: dict[str, Callable[[], Mapping[EntryKey, str]]] = {}
         """By collector, what makes all of its checkpoint's entries."""
         self._waiting: set[Child] = set()
@@ -100,7 +107,7 @@ class Store:
                 if sample.family.name not in self._disabled:
                     self._increase(sample, now)
             for name, samples in batch.gauges.items():
-                self._replace_set((collector, name), samples)
+                self._sets.replace((collector, name), samples)
             if batch.checkpoint is not None:
                 self._note(collector, batch.checkpoint)
             if batch.known_dags is not None:
@@ -111,8 +118,7 @@ class Store:
     def drop_gauges(self, collector: str, name: str | None = None) -> None:
         """Remove one set of gauges of a collector, or all of them."""
         with self._lock:
-            for key in [k for k in self._sets if k[0] == collector and name in (None, k[1])]:
-                self._replace_set(key, ())
+            self._sets.drop(collector, name)
 
     def advance(self) -> None:
         """Apply the observations whose hold is over, and expire idle children."""
@@ -189,14 +195,10 @@ class Store:
         return child
 
     def _has_room(self, table: Table) -> bool:
-        if not table.folding and len(table) >= self._cap(table.family):
+        if not table.folding and len(table) >= self._limits.cap(table.family):
             table.folding = True
             self._change.folding[table.family.name] = True
         return not table.folding
-
-    def _cap(self, family: Family) -> int:
-        is_histogram = family.kind is Kind.HISTOGRAM
-        return self._limits.max_histogram_children if is_histogram else self._limits.max_per_family
 
     def _is_due(self, child: Child) -> bool:
         if self._limits.hold_seconds <= 0:
@@ -213,34 +215,6 @@ class Store:
                 child.pending = None
                 child.block.text = None
                 self._change.put_total(child)
-
-    # Gauges.
-
-    def _replace_set(self, key: tuple[str, str], samples: Iterable[Sample]) -> None:
-        members: set[tuple[str, Labels]] = set()
-        for sample in samples:
-            if sample.family.name in self._disabled:
-                continue
-            table = self._tables[sample.family.name]
-            labels = canonical(sample.labels)
-            child = table.children.get(labels)
-            if child is None:
-                if len(table) >= self._cap(table.family):
-                    table.dropped += 1
-                    continue
-                child = table.add(labels)
-            child.owner = key
-            value = float(sample.value)
-            if child.total != value:
-                child.total = value
-                child.block.text = None
-            members.add((sample.family.name, labels))
-        for name, labels in self._sets.get(key, set()) - members:
-            table = self._tables[name]
-            child = table.children.get(labels)
-            if child is not None and child.owner == key:
-                table.remove(child)
-        self._sets[key] = members
 
     # Expiry and the ledger.
 
@@ -261,7 +235,7 @@ class Store:
             if child.pending is None and (gone or idle > self._limits.idle_expiry_seconds):
                 table.remove(child)
                 self._change.remove_total(table.family.name, child.labels)
-        if table.folding and len(table) < _UNFOLD_BELOW * self._cap(table.family):
+        if table.folding and len(table) < _UNFOLD_BELOW * self._limits.cap(table.family):
             table.folding = False
             self._change.folding[table.family.name] = False
 

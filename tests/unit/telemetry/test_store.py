@@ -196,7 +196,8 @@ def test_a_label_that_is_unknown_is_left_out():
 
 def test_a_disabled_family_takes_nothing_and_refuses_nothing():
     time = HandClock()
-    store = Store(FAMILIES, Limits(0.0), Ledger(None, time.clock), time.clock, ["things_total"])
+    clock = time.clock
+    store = Store(FAMILIES, Limits(0.0), Ledger(None, clock), clock, disabled=["things_total"])
     announced = [(COUNTER, ("a", "success"))]
     store.put("c", Batch(increments=[one("a", "success")], announced=announced))
     assert store.children(COUNTER) == {}
