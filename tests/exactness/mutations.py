@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from types import ModuleType
 
 from exporter import cli
-from exporter.collectors.airflow import collector, queries, reading, tries
+from exporter.collectors.airflow import counting, keys, queries, reading, tries
 from exporter.model import ActiveRow, FinishedTry, TaskKey, TryKey, TryRow
 from tests.exactness.simulation import Rules
 
@@ -97,7 +97,10 @@ def _trusts_old_starts(  # noqa: PLR0917 - as the real one
 
 
 SMALL_PAGES = "small-pages"
-_PAGES = {"ROWS_A_PAGE": 10, "ROWS_A_SAMPLE": 20, "KEYS_A_STATEMENT": 7}
+_PAGES: Mapping[ModuleType, dict[str, object]] = {
+    keys: {"KEYS_A_STATEMENT": 7},
+    queries: {"ROWS_A_PAGE": 10, "ROWS_A_SAMPLE": 20},
+}
 
 MUTATIONS: Mapping[str, Rules] = {
     "counts-again": Rules(finished=_counts_again),
@@ -126,8 +129,8 @@ def _break(name: str) -> None:
     rules = MUTATIONS.get(name, Rules())
     patches: dict[ModuleType, dict[str, object]] = {
         reading: {"suspects": rules.suspects},
-        collector: {"finished": rules.finished, "advanced": rules.advanced},
-        queries: dict(_PAGES) if name == SMALL_PAGES else {},
+        counting: {"finished": rules.finished, "advanced": rules.advanced},
+        **(_PAGES if name == SMALL_PAGES else {}),
     }
     for module, values in patches.items():
         for attribute, value in values.items():

@@ -14,15 +14,14 @@ from exporter import catalogue
 from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.collectors.airflow import facts as slow
-from exporter.collectors.airflow import gauges, queries
-from exporter.collectors.airflow.counted import newest, run_samples, try_samples
+from exporter.collectors.airflow import gauges
+from exporter.collectors.airflow.counting import counted
 from exporter.collectors.airflow.engine import Database, SchemaChangedError
 from exporter.collectors.airflow.memory import Remembered, checkpoint, restored
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Fingerprint, Reading, Span, read
-from exporter.collectors.airflow.runs import advanced_runs, finished_runs
 from exporter.collectors.airflow.schema import Schema, probed
-from exporter.collectors.airflow.tries import Memory, advanced, finished
+from exporter.collectors.airflow.transaction import begin
 from exporter.collectors.base import Collector
 from exporter.errors import SourceUnavailableError
 from exporter.model import TaskKey
@@ -31,8 +30,6 @@ from exporter.samples import Batch, EntryKey, Labels, Sample
 T = TypeVar("T")
 DAGS_A_PAGE = 10
 """DAGs whose last finish is looked up in one sample, until all are known."""
-MAX_QUEUES = 1_000
-"""Queues remembered; more would be an explosion of names."""
 _FACTS_HELD_INTERVALS = 3
 _FACTS_RETRY_DIVISOR = 4
 
@@ -71,7 +68,7 @@ class AirflowCollector(Collector):
         self._next = None
         reading = self._in_schema(self._read)
         facts_changed = self._refresh_facts()
-        memory, increments = self._counted(reading)
+        memory, increments = counted(self._memory, reading, self._options)
         memory = self._with_last_finishes(memory)
         sets: dict[str, list[Sample]] = {"active": [*self._active_samples(reading, memory)]}
         if facts_changed:
@@ -130,7 +127,7 @@ class AirflowCollector(Collector):
         return schema
 
     def _read(self, connection: Connection, schema: Schema) -> Reading:
-        now = queries.begin(connection, self._options.timeout_seconds)
+        now = begin(connection, self._options.timeout_seconds)
         monotonic = self._clock.monotonic()
         sweep = monotonic >= self._sweep_due
         if sweep:
@@ -170,7 +167,7 @@ class AirflowCollector(Collector):
         return True
 
     def _read_facts(self, connection: Connection, _schema: Schema) -> slow.Facts:
-        now = queries.begin(connection, self._options.timeout_seconds)
+        now = begin(connection, self._options.timeout_seconds)
         # Grants and columns may have come since the last look.
         self._schema = self._probed(connection)
         return slow.read(connection, self._schema, now)
@@ -205,51 +202,8 @@ class AirflowCollector(Collector):
     def _read_last_finishes(
         self, connection: Connection, schema: Schema, dag_ids: list[str]
     ) -> Mapping[str, tuple[datetime | None, datetime | None]]:
-        queries.begin(connection, self._options.timeout_seconds)
+        begin(connection, self._options.timeout_seconds)
         return slow.last_finishes(connection, schema, dag_ids)
-
-    # Counting.
-
-    def _counted(self, reading: Reading) -> tuple[Remembered, list[Sample]]:
-        overlap = timedelta(seconds=self._options.overlap_seconds)
-        first = self._memory.tries is None
-        before = self._memory.tries or Memory(first_look=reading.now, since=reading.now)
-        runs_before = self._memory.runs
-        if first:
-            runs_before = replace(runs_before, cursor=reading.highest_run_id)
-        tries = finished(before, reading.tries, overlap)
-        floor = max(before.first_look, (before.read_until or before.since) - overlap)
-        runs = finished_runs(runs_before, reading.ended_runs, before.first_look, floor)
-        since = reading.now if reading.read_until is None else before.since
-        tries_after = advanced(before, since, reading.active, reading.tries, tries, overlap)
-        after = Remembered(
-            tries=replace(tries_after, read_until=reading.read_until),
-            runs=advanced_runs(
-                runs_before,
-                reading.now,
-                reading.runs,
-                runs.keys(),
-                highest=reading.highest_run_id,
-                overlap=overlap,
-            ),
-            queues=self._queues(reading),
-            last_success=newest(self._memory.last_success, runs, {"success"}),
-            last_finish=newest(self._memory.last_finish, runs, {"success", "failed"}),
-        )
-        if first:
-            # What has ended by the first look is the baseline: settled, and never counted.
-            return after, []
-        return after, [
-            *try_samples(tries, self._options.wants),
-            *run_samples(runs, self._options.wants),
-        ]
-
-    def _queues(self, reading: Reading) -> Mapping[str, bool]:
-        seen = {group.queue for group in reading.groups if group.queue}
-        new = seen - self._memory.queues.keys()
-        if not new or len(self._memory.queues) + len(new) > MAX_QUEUES:
-            return self._memory.queues
-        return {**self._memory.queues, **dict.fromkeys(new, True)}
 
     # Gauges.
 

@@ -42,6 +42,10 @@ class Database:
         self._timeout_seconds = timeout_seconds
         self._engine: Engine | None = None
         self._backend = ""
+        self._file: Path | None = None
+        """SQLite's file; None on PostgreSQL."""
+        self._inode: tuple[int, int] | None = None
+        """The device and inode that it was opened at."""
         self._secrets: tuple[str, ...] = ()
         self._connection: Any = None
         self._lock = threading.Lock()
@@ -86,6 +90,9 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
+        if _inode(self._file) != self._inode:
+            # The open file would stay readable for ever, without what Airflow writes to the new.
+            self.close()
         engine = self._engine or self._opened()
         with engine.connect() as connection:
             if self._backend == "postgresql":
@@ -107,6 +114,9 @@ class Database:
         except ConfigError as error:
             raise SourceUnavailableError(str(error)) from None
         self._backend = dsn.backend
+        self._file = Path(dsn.database) if dsn.backend == "sqlite" else None
+        # Before it is opened: what is replaced in between is then noticed the next time.
+        self._inode = _inode(self._file)
         self._secrets = dsn.secrets
         self._engine = engine(dsn, self._timeout_seconds)
         self.connects += 1
@@ -176,6 +186,17 @@ def _hosts(hosts: str) -> dict[str, str]:
         names.append(name.removeprefix("["))
         ports.append(port or "5432")
     return {"host": ",".join(names), "port": ",".join(ports)}
+
+
+def _inode(file: Path | None) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name, None where there is none."""
+    if file is None:
+        return None
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sqlite_engine(dsn: Dsn) -> Engine:

@@ -10,8 +10,16 @@ from sqlalchemy import Connection
 
 from exporter.collectors.airflow import queries
 from exporter.collectors.airflow.memory import Remembered
+from exporter.collectors.airflow.run_rows import (
+    active_runs,
+    finished_runs_above,
+    highest_run_id,
+    runs_named,
+    runs_with,
+)
 from exporter.collectors.airflow.schema import HEARTBEAT, Schema
 from exporter.collectors.airflow.tries import Memory, suspects
+from exporter.collectors.airflow.try_rows import archived_rows, job_heartbeats, live_rows
 from exporter.model import ActiveGroup, ActiveRow, RunRow, TaskKey, TryRow
 
 Fingerprint = tuple[str | None, datetime | None, datetime | None]
@@ -67,13 +75,13 @@ def read(
     candidates = {row.key: row for row in ran.rows}
     changed = {key for key, row in candidates.items() if known.get(key) != _fingerprint(row)}
     lost = suspects(tries_memory, active)
-    for row in queries.live_rows(connection, schema, lost - candidates.keys()):
+    for row in live_rows(connection, schema, lost - candidates.keys()):
         candidates[row.key] = row
     changed |= lost
-    archived = queries.archived_rows(connection, schema, changed)
+    archived = archived_rows(connection, schema, changed)
     # The live row of a task instance comes after its earlier tries: the counting rules rely on it.
     tries = archived + [candidates[key] for key in changed if key in candidates]
-    runs = queries.active_runs(connection, schema)
+    runs = active_runs(connection, schema)
     ended, highest = _ended_runs(connection, schema, memory, runs, tries)
     return Reading(
         now=now,
@@ -108,19 +116,19 @@ def _ended_runs(
     tries: list[TryRow],
 ) -> tuple[list[RunRow], int]:
     if memory.tries is None:
-        return [], queries.highest_run_id(connection, schema)
+        return [], highest_run_id(connection, schema)
     cursor = memory.runs.cursor
-    ended = queries.finished_runs_above(connection, schema, cursor)
+    ended = finished_runs_above(connection, schema, cursor, queries.ROWS_A_PAGE)
     live = {run.id for run in runs}
     if len(ended) < queries.ROWS_A_PAGE:
         highest = max([cursor, *live, *(run.id for run in ended)])
     else:
         highest = ended[-1].id
-    ended += queries.runs_with(connection, schema, memory.runs.active.keys() - live)
+    ended += runs_with(connection, schema, memory.runs.active.keys() - live)
     # A run that was cleared and ended again between two samples shows by its tries alone.
     seen = {(run.dag_id, run.run_id) for run in [*runs, *ended]}
     named = {(row.key.dag_id, row.key.run_id) for row in tries} - seen
-    ended += queries.runs_named(connection, schema, named)
+    ended += runs_named(connection, schema, named)
     return ended, highest
 
 
@@ -141,5 +149,5 @@ def _stale(
     ]
     if schema.heartbeat_in_row:
         return sum((row.heartbeat or row.start) < floor for row in silent)
-    beats = queries.job_heartbeats(connection, schema, [row.key for row in silent])
+    beats = job_heartbeats(connection, schema, [row.key for row in silent])
     return sum(beats.get(row.key, row.start) < floor for row in silent)

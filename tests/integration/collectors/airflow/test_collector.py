@@ -554,6 +554,37 @@ def test_a_required_table_that_was_made_anew_is_read_again(
     assert len(subject.sample().increments) > 0
 
 
+def test_an_sqlite_file_that_another_replaces_is_read_no_more(
+    tmp_path: Path, subjects: list[Subject]
+) -> None:
+    path, newer = tmp_path / "airflow.db", tmp_path / "newer.db"
+    _world(f"sqlite:///{path}", "3.3").fill()
+    subject = Subject(f"sqlite:///{path}")
+    subjects.append(subject)
+    assert gauges(subject.sample())[catalogue.TASK_INSTANCE_STATE.name]["running",] == 2
+    _world(f"sqlite:///{newer}", "2.11")
+    newer.rename(path)
+    after = gauges(subject.sample_with_facts())
+    assert after[catalogue.TASK_INSTANCE_STATE.name]["running",] == 0
+    assert {version for _, version, _ in after[catalogue.METADATA_INFO.name]} == {"2.11"}
+
+
+def test_an_sqlite_file_that_is_moved_away_is_gone_until_it_is_back(
+    tmp_path: Path, subjects: list[Subject]
+) -> None:
+    path, away = tmp_path / "airflow.db", tmp_path / "away.db"
+    _world(f"sqlite:///{path}", "3.3").fill()
+    subject = Subject(f"sqlite:///{path}")
+    subjects.append(subject)
+    subject.sample()
+    path.rename(away)
+    for _ in range(2):
+        with pytest.raises(SourceUnavailableError, match=r"airflow\.db does not exist"):
+            subject.sample()
+    away.rename(path)
+    assert gauges(subject.sample())[catalogue.TASK_INSTANCE_STATE.name]["running",] == 2
+
+
 def test_filters_leave_totals_alone(newest: World, database: str, subjects: list[Subject]) -> None:
     subjects += [
         Subject(database, dag_include=re.compile("nothing")),
