@@ -225,6 +225,7 @@ class Sampler:
         self._publishing = threading.Lock()
         self._stop = threading.Event()
         self._beat = clock.monotonic()
+        self._trim = memory_trimmer()
         self._supervisor = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._log = structlog.get_logger("exporter.sampler")
 
@@ -278,12 +279,12 @@ class Sampler:
             self._store.publish()
 
     def _run(self) -> None:
-        trim, trim_due = memory_trimmer(), self._clock.monotonic()
+        trim_due = self._clock.monotonic()
         while not self._stop.wait(SUPERVISION_SECONDS):
             self._beat = self._clock.monotonic()
             if self._beat >= trim_due:
                 trim_due = self._beat + _TRIM_EVERY_SECONDS
-                trim()
+                self._trim()
             for thread in self._threads:
                 thread.supervise()
             self._store.advance()

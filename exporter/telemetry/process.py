@@ -8,6 +8,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
+_M_ARENA_MAX = -8  # malloc.h
+
 
 class ProcessText:
     """Renders `process_*`, `python_info` and `python_gc_*` of the moment."""
@@ -28,7 +30,12 @@ def memory_trimmer() -> Callable[[], object]:
     """Return a function that gives freed memory back to the kernel, where the C library can.
 
     A spike of thousands of tries leaves holes all over the heap, which glibc keeps for good unless
-    it is asked (malloc_trim(3)); other C libraries are left to their own ways.
+    it is asked (malloc_trim(3)), and in each thread's own arena anew: threads that start after
+    this share two (mallopt(3)). Other C libraries are left to their own ways.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    return (lambda: None) if trim is None else (lambda: trim(0))
+    library = ctypes.CDLL(None)
+    trim = getattr(library, "malloc_trim", None)
+    if trim is None:
+        return lambda: None
+    library.mallopt(_M_ARENA_MAX, 2)
+    return lambda: trim(0)
