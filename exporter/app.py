@@ -17,6 +17,7 @@ from exporter.clock import Clock
 from exporter.config import Settings, options
 from exporter.dsn import DsnSource, discovered
 from exporter.errors import ConfigError
+from exporter.filters import DagFilter
 from exporter.logs import Redactor, configure
 from exporter.sampler import Sampler, Schedule
 from exporter.samples import Sample
@@ -240,8 +241,7 @@ def airflow_options(settings: Settings) -> Options:
         facts_interval_seconds=settings.airflow_facts_interval,
         heartbeat_timeout_seconds=settings.heartbeat_timeout,
         default_queue=settings.default_queue,
-        dag_include=settings.dag_include,
-        dag_exclude=settings.dag_exclude,
+        dags=DagFilter(settings.dag_include, settings.dag_exclude),
         team=settings.team,
     )
 

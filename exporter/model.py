@@ -32,6 +32,18 @@ class TaskKey(NamedTuple):
     map_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The task, and as far as it is told the try, that a process or a container works for."""
+
+    dag_id: str
+    task_id: str
+    run_id: str | None = None
+    map_index: int | None = None
+    """-1 for a task that is not mapped, as in Airflow."""
+    try_number: int | None = None
+
+
 class TryKey(NamedTuple):
     """What names one try: its task instance and when it started (UTC)."""
 
@@ -64,6 +76,8 @@ class ActiveRow(NamedTuple):
     start: datetime
     try_number: int | None
     heartbeat: datetime | None
+    identity: str | None = None
+    """What the process's title holds: `task_instance.id` (Airflow 3) or the job's id (2)."""
 
 
 class ActiveGroup(NamedTuple):

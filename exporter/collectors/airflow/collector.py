@@ -24,7 +24,7 @@ from exporter.collectors.airflow.schema import Schema, probed
 from exporter.collectors.airflow.transaction import begin
 from exporter.collectors.base import Collector
 from exporter.errors import SourceUnavailableError
-from exporter.model import TaskKey
+from exporter.model import Task, TaskKey
 from exporter.samples import Batch, EntryKey, Labels, Sample
 
 T = TypeVar("T")
@@ -52,7 +52,11 @@ class AirflowCollector(Collector):
         self._connects = 0
         self._memory = self._restored(entries)
         self._fingerprints: Mapping[TaskKey, Fingerprint] = {}
-        self._next: tuple[Remembered, Mapping[TaskKey, Fingerprint]] | None = None
+        self._next: tuple[Remembered, Reading] | None = None
+        self.identities: Mapping[str, Task] = {}
+        """The started tries by what titles hold of them: a snapshot, for other collectors."""
+        self.task_names: frozenset[tuple[str, str]] = frozenset()
+        """DAG and task ids of what is active; the same object while it is the same set."""
         self._facts: slow.Facts | None = None
         self._facts_good: bool | None = None
         """How the last reading of facts went; None before the first."""
@@ -75,7 +79,7 @@ class AirflowCollector(Collector):
             sets["facts"] = [*self._facts_samples()]
         if self._schema is not None:
             sets["features"] = [*self._feature_samples(self._schema)]
-        self._next = (memory, reading.fingerprints)
+        self._next = (memory, reading)
         return Batch(
             gauges=sets,
             increments=increments,
@@ -87,7 +91,15 @@ class AirflowCollector(Collector):
     def accepted(self) -> None:
         """Take over the memory that the last batch was made with."""
         if self._next is not None:
-            self._memory, self._fingerprints = self._next
+            self._memory, reading = self._next
+            self._fingerprints = reading.fingerprints
+            self.identities = {
+                row.identity: Task(*row.key, row.try_number)
+                for row in reading.active.values()
+                if row.identity is not None
+            }
+            names = frozenset((group.dag_id, group.task_id) for group in reading.groups)
+            self.task_names = self.task_names if names == self.task_names else names
 
     def reconfigure(self, options: Options) -> None:
         """Take other filters from the next sample on; the facts are made to gauges anew."""
@@ -180,7 +192,7 @@ class AirflowCollector(Collector):
         success = {dag: at for dag, at in memory.last_success.items() if dag in known}
         finish = {dag: at for dag, at in memory.last_finish.items() if dag in known}
         left = known - finish.keys() - self._too_slow
-        unknown = sorted(dag for dag in left if self._options.wants(dag))
+        unknown = sorted(dag for dag in left if self._options.dags.wants(dag))
         page = unknown[:DAGS_A_PAGE]
         if page:
             try:
@@ -208,7 +220,7 @@ class AirflowCollector(Collector):
     # Gauges.
 
     def _active_samples(self, reading: Reading, memory: Remembered) -> Iterator[Sample]:
-        wants = self._options.wants
+        wants = self._options.dags.wants
         rows = reading.active.values()
         yield from gauges.task_samples(reading.groups, rows, reading.now, wants)
         queues = [self._options.default_queue, *memory.queues]
@@ -231,7 +243,7 @@ class AirflowCollector(Collector):
         yield from slow.total_samples(self._facts)
         for sample in slow.samples(self._facts, self._options.team):
             about_dag = sample.family.labels[:1] == ("dag_id",)
-            if not about_dag or self._options.wants(sample.labels[0] or ""):
+            if not about_dag or self._options.dags.wants(sample.labels[0] or ""):
                 yield sample
         if self._schema is not None:
             info = (self._schema.backend, self._schema.version, self._schema.revision)
@@ -244,10 +256,10 @@ class AirflowCollector(Collector):
     def _announced(self, reading: Reading) -> Iterator[tuple[Family, Labels]]:
         schema = self._schema
         delays = schema is not None and schema.has("task_instance", "scheduled_dttm")
-        for family, labels in gauges.announced_tasks(reading.groups, self._options.wants):
+        for family, labels in gauges.announced_tasks(reading.groups, self._options.dags.wants):
             if delays or family is not catalogue.TASK_SCHEDULE_DELAY:
                 yield family, labels
-        yield from gauges.announced_runs(reading.runs, self._options.wants)
+        yield from gauges.announced_runs(reading.runs, self._options.dags.wants)
 
     def _known_dags(self) -> frozenset[str] | None:
         if self._facts is None or self._facts.dags is None:

@@ -49,7 +49,7 @@ def counted(
     if memory.tries is None:
         # What has ended by the first look is the baseline: settled, and never counted.
         return after, []
-    return after, [*try_samples(tries, options.wants), *run_samples(runs, options.wants)]
+    return after, [*try_samples(tries, options.dags.wants), *run_samples(runs, options.dags.wants)]
 
 
 def _queues(known: Mapping[str, bool], reading: Reading) -> Mapping[str, bool]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from exporter.collectors.airflow.gauges import DEFAULT_QUEUE
+from exporter.filters import DagFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,5 @@ class Options:
     facts_interval_seconds: float = 60.0
     heartbeat_timeout_seconds: float = 300.0
     default_queue: str = DEFAULT_QUEUE
-    dag_include: re.Pattern[str] | None = None
-    dag_exclude: re.Pattern[str] | None = None
+    dags: DagFilter = DagFilter()  # noqa: RUF009 - frozen
     team: re.Pattern[str] | None = None
-
-    def wants(self, dag_id: str) -> bool:
-        """Tell whether the filters let this DAG through."""
-        if self.dag_include is not None and not self.dag_include.fullmatch(dag_id):
-            return False
-        return self.dag_exclude is None or not self.dag_exclude.fullmatch(dag_id)

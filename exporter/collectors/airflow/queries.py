@@ -5,10 +5,12 @@ No statement scans `task_instance`; `tests/integration/collectors/airflow/test_p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column, Connection, Select, String, Table, func, null, select
 
@@ -29,6 +31,7 @@ ROWS_A_PAGE = 10_000
 """Rows read at a time where an outage may have left many."""
 ROWS_A_SAMPLE = 20_000
 """Rows of ended tries in one sample before the rest is left to the next."""
+_PLAIN_UUID = re.compile("[0-9a-f]{32}")
 
 
 # The active set: in two statements. In one, which groups by what tells two started rows apart as
@@ -53,13 +56,20 @@ def active_rows(connection: Connection, schema: Schema) -> dict[TaskKey, ActiveR
     """Return the task instances in a live state that have a start."""
     ti = schema.tables["task_instance"]
     heartbeat = ti.c.last_heartbeat_at if schema.heartbeat_in_row else null()
-    columns = (*key_columns(ti), ti.c.state, ti.c.start_date, ti.c.try_number, heartbeat)
+    identity = ti.c.get("id", ti.c.get("job_id", null()))
+    columns = (*key_columns(ti), ti.c.state, ti.c.start_date, ti.c.try_number, heartbeat, identity)
     statement = _active(connection, select(*columns).where(ti.c.start_date.is_not(None)), ti)
     found = [
-        ActiveRow._make((TaskKey(*row[:4]), *row[4:]))
+        ActiveRow._make((TaskKey(*row[:4]), *row[4:8], _identity(row[8])))
         for row in map(interned, connection.execute(statement))
     ]
     return {row.key: row for row in found}
+
+
+def _identity(value: object) -> str | None:
+    """Return an id as titles hold it: SQLite may store a UUID without its dashes."""
+    text = None if value is None else str(value)
+    return str(UUID(text)) if text and _PLAIN_UUID.fullmatch(text) else text
 
 
 def _active(connection: Connection, statement: Select[Any], ti: Table) -> Select[Any]:

@@ -75,6 +75,7 @@ READ: Mapping[str, _Columns] = {
     "alembic_version": {"version_num": _TEXT},
     "task_instance": {
         **_TRY,
+        "id": _TEXT,
         "pool_slots": _INTEGER,
         "last_heartbeat_at": _MOMENT,
         "job_id": _INTEGER,

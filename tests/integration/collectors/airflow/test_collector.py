@@ -23,6 +23,7 @@ from exporter.collectors.airflow.schema import FEATURES, READ
 from exporter.demo import schema
 from exporter.dsn import parsed
 from exporter.errors import SourceUnavailableError
+from exporter.filters import DagFilter
 from exporter.samples import Batch, Labels
 from tests.integration.collectors.airflow.world import World
 from tests.support.postgres import PostgresServer
@@ -291,6 +292,26 @@ def test_a_known_world_gives_exactly_these_gauges(
     there = ALL_FEATURES - (set() if world.has("deadline", "missed") else {"deadlines"})
     assert features(batch) == there
     assert batch.known_dags == {"hourly", "paused"}
+
+
+@pytest.mark.parametrize("version", ["2.11", "3.3"])
+def test_other_collectors_are_told_who_has_started(
+    address: str, version: str, subjects: list[Subject]
+) -> None:
+    world = _world(address, version)
+    world.fill()
+    subjects.append(subject := Subject(address))
+    subject.sample()
+    ti = world.table("task_instance")
+    column = ti.c.id if world.three else ti.c.job_id
+    running = sa.select(column, ti.c.dag_id, ti.c.task_id, ti.c.run_id, ti.c.map_index)
+    with world.engine.connect() as connection:
+        rows = connection.execute(running.where(ti.c.state == "running")).all()
+    assert rows
+    for identity, *key in rows:
+        task = subject._collector.identities[str(identity)]
+        assert [task.dag_id, task.task_id, task.run_id, task.map_index] == key
+        assert (task.dag_id, task.task_id) in subject._collector.task_names
 
 
 @pytest.mark.parametrize("version", schema.VERSIONS)
@@ -587,8 +608,8 @@ def test_an_sqlite_file_that_is_moved_away_is_gone_until_it_is_back(
 
 def test_filters_leave_totals_alone(newest: World, database: str, subjects: list[Subject]) -> None:
     subjects += [
-        Subject(database, dag_include=re.compile("nothing")),
-        Subject(database, dag_exclude=re.compile("hourly|paused")),
+        Subject(database, dags=DagFilter(include=re.compile("nothing"))),
+        Subject(database, dags=DagFilter(exclude=re.compile("hourly|paused"))),
     ]
     everything = expected(newest)
     by_dag = {family for family in everything if family.labels[:1] == ("dag_id",)}
@@ -609,7 +630,7 @@ def test_filters_leave_totals_alone(newest: World, database: str, subjects: list
 def test_a_filter_leaves_the_dags_that_match(
     newest: World, database: str, subjects: list[Subject]
 ) -> None:
-    subjects.append(Subject(database, dag_exclude=re.compile("pause.")))
+    subjects.append(Subject(database, dags=DagFilter(exclude=re.compile("pause."))))
     found = gauges(subjects[0].sample())
     assert found[catalogue.DAG_PAUSED.name] == {("hourly",): 0}
     assert found[catalogue.DAG_LAST_FINISH.name].keys() == {("hourly",)}
