@@ -1,0 +1,29 @@
+"""The directories below a directory of a tree that others may change or have made up."""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISDIR
+
+
+def child_names(directory: str, most: int) -> list[str] | None:
+    """Return the names of up to `most` directories, no links; None if it cannot be listed."""
+    found: list[str] = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if len(found) == most:
+                    break
+                if entry.is_dir(follow_symlinks=False):
+                    found.append(entry.name)
+    except OSError:
+        return None
+    return found
+
+
+def is_directory(path: str) -> bool:
+    """Tell whether a path is a directory and no link; False when that cannot be known."""
+    try:
+        return S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,105 @@
+"""The containers in a hierarchy of cgroups, found by the names of its directories."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from exporter.kernel.directories import child_names, is_directory
+from exporter.kernel.hierarchies import Hierarchies, Hierarchy
+from exporter.kernel.layout import Place, identified, possible_paths
+from exporter.kernel.membership import UNIFIED
+
+MOST_DEPTH = 12
+MOST_DIRECTORIES = 20_000
+"""Directories looked into by one walk, or entries of one directory."""
+
+# The hierarchy that is walked: every container is in each, memory is the one never omitted.
+_WALKED = ("memory", "cpuacct", "cpu", "pids", UNIFIED)
+
+
+class Walk(NamedTuple):
+    """What a walk of the whole tree found."""
+
+    places: frozenset[Place]
+    complete: bool
+    """False when a bound was met, so that there may be more."""
+
+
+class Tree:
+    """Find containers; it learns below which cgroups they are. Used by one thread at a time."""
+
+    def __init__(self, hierarchies: Hierarchies) -> None:
+        """Know no parent yet: begin with `walk`."""
+        found = hierarchies.by_controller
+        self._hierarchy: Hierarchy | None = next(
+            (found[controller] for controller in _WALKED if controller in found), None
+        )
+        self._parents: set[str] = set()
+
+    @property
+    def parents(self) -> frozenset[str]:
+        """Return the cgroups below which containers were seen."""
+        return frozenset(self._parents)
+
+    def learn(self, parent: str) -> None:
+        """Remember a cgroup below which containers are to be expected."""
+        self._parents.add(parent)
+
+    def scan(self) -> frozenset[Place]:
+        """Return the containers below the known parents; a parent that is gone is forgotten."""
+        found: set[Place] = set()
+        for parent in self.parents:
+            if (names := self._names(parent)) is None:
+                self._parents.discard(parent)
+                continue
+            found.update(place for name in names if (place := _place(parent, name)) is not None)
+        return frozenset(found)
+
+    def walk(self) -> Walk:
+        """Look through the whole tree, the upper levels first, and learn the parents."""
+        found: set[Place] = set()
+        complete, seen = True, 0
+        waiting = deque([("/", 0)])
+        while waiting:
+            path, depth = waiting.popleft()
+            for name in self._names(path) or ():
+                seen += 1
+                if seen > MOST_DIRECTORIES:
+                    return Walk(frozenset(found), complete=False)
+                if (place := _place(path, name)) is not None:
+                    found.add(place)
+                    self._parents.add(path)
+                if depth + 1 < MOST_DEPTH:
+                    waiting.append((f"{path.rstrip('/')}/{name}", depth + 1))
+                else:
+                    complete = False
+        return Walk(frozenset(found), complete)
+
+    def find(self, container_id: str, hint_parents: Iterable[str] = ()) -> Place | None:
+        """Return a container by trying its possible names below hinted and known parents."""
+        for parent in (*hint_parents, *self._parents):
+            for path in possible_paths(container_id, parent):
+                directory = self._directory(path)
+                place = identified(path)
+                if directory is not None and place is not None and is_directory(directory):
+                    self._parents.add(parent)
+                    return place
+        return None
+
+    def _names(self, path: str) -> list[str] | None:
+        directory = self._directory(path)
+        # One more than the bound tells that there are more.
+        return None if directory is None else child_names(directory, MOST_DIRECTORIES + 1)
+
+    def _directory(self, path: str) -> str | None:
+        home = None if self._hierarchy is None else self._hierarchy.home(path)
+        return None if home is None else home.directory
+
+
+def _place(parent: str, name: str) -> Place | None:
+    # Below a container every cgroup is in it; only its own directory is the container.
+    path = f"{parent.rstrip('/')}/{name}"
+    place = identified(path)
+    return place if place is not None and place.path == path else None

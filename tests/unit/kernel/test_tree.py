@@ -1,0 +1,112 @@
+"""Tests of finding containers by their directories."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from exporter.kernel import tree as module
+from exporter.kernel.hierarchies import Hierarchies, Hierarchy
+from exporter.kernel.tree import Tree, Walk
+from tests.unit.kernel.layouts import PLACES, cid, hierarchies
+
+ID, OTHER = cid("docker-a"), cid("docker-b")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "docker" / ID).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def tree(root: Path) -> Tree:
+    return Tree(Hierarchies({"memory": Hierarchy(1, str(root))}))
+
+
+def ids(places) -> set[str]:
+    return {place.container_id for place in places}
+
+
+@pytest.mark.parametrize("layout", sorted(PLACES))
+def test_every_layout_is_walked_and_then_scanned_from_its_parents(layout):
+    tree = Tree(hierarchies(layout))
+    assert tree.scan() == frozenset()
+    assert tree.walk() == Walk(frozenset(PLACES[layout]), complete=True)
+    assert tree.parents == {place.parent for place in PLACES[layout]}
+    assert tree.scan() == PLACES[layout]
+
+
+@pytest.mark.parametrize("layout", sorted(set(PLACES) - {"containerd-not-split"}))
+def test_every_layout_is_found_by_id_below_a_hinted_parent(layout):
+    for place in PLACES[layout]:
+        tree = Tree(hierarchies(layout))
+        assert tree.find(place.container_id) is None
+        assert tree.find(place.container_id, ["/nowhere", place.parent]) == place
+        assert tree.find(place.container_id) == place
+
+
+def test_a_scan_sees_who_came_and_who_went_below_a_known_parent(tree, root):
+    tree.walk()
+    (root / "docker" / OTHER).mkdir()
+    assert ids(tree.scan()) == {ID, OTHER}
+    (root / "docker" / ID).rmdir()
+    assert ids(tree.scan()) == {OTHER}
+
+
+def test_a_parent_that_is_gone_is_forgotten(tree, root):
+    tree.walk()
+    tree.learn("/../outside")
+    shutil.rmtree(root / "docker")
+    assert tree.scan() == frozenset()
+    assert tree.parents == frozenset()
+
+
+def test_a_learnt_parent_is_scanned_without_a_walk(tree):
+    tree.learn("/docker")
+    assert ids(tree.scan()) == {ID}
+
+
+def test_links_and_files_are_no_containers(tree, root):
+    (root / "docker" / OTHER).symlink_to(ID)
+    (root / "loop").symlink_to(".")
+    (root / "docker" / cid("file")).touch()
+    assert ids(tree.walk().places) == {ID}
+    assert ids(tree.scan()) == {ID}
+    assert tree.find(OTHER, ["/docker"]) is None
+
+
+@pytest.mark.parametrize("hint", ["/..", "..", "", "/a\0b", "/" + "n" * 5000, "/docker/" + ID])
+def test_a_bad_hint_finds_nothing(tree, hint):
+    assert tree.find(OTHER, [hint]) is None
+    assert tree.find("../" + ID, ["/docker"]) is None
+
+
+def test_a_walk_that_is_cut_by_count_says_so(tree, root, monkeypatch):
+    monkeypatch.setattr(module, "MOST_DIRECTORIES", 2)
+    assert tree.walk() == Walk(tree.scan(), complete=True)
+    (root / "other").mkdir()
+    assert not tree.walk().complete
+
+
+def test_a_walk_that_is_cut_by_depth_says_so(tree, root):
+    deep = root.joinpath(*["d"] * (module.MOST_DEPTH - 2))
+    (deep / ID).mkdir(parents=True)
+    walk = tree.walk()
+    assert (len(walk.places), walk.complete) == (2, True)
+    (deep / "d" / OTHER / "below").mkdir(parents=True)
+    walk = tree.walk()
+    assert (ids(walk.places), walk.complete) == ({ID, OTHER}, False)
+
+
+def test_names_that_are_no_text_do_not_stop_a_walk(tree, root):
+    Path(str(root / "docker") + "/\udcff\udcfe").mkdir()
+    assert ids(tree.walk().places) == {ID}
+
+
+def test_without_a_hierarchy_nothing_is_found():
+    tree = Tree(Hierarchies({}))
+    assert tree.walk() == Walk(frozenset(), complete=True)
+    assert tree.find(ID, ["/docker"]) is None
