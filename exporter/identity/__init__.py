@@ -1,0 +1,1 @@
+"""Whose a pod or a container is: labels, annotations, and where they are read from."""
