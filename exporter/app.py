@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter import __version__, catalogue
+from exporter import __version__, catalogue, parts
 from exporter.clock import Clock
 from exporter.config import Settings, options
-from exporter.dsn import DsnSource, discovered
+from exporter.dsn import DsnSource
 from exporter.errors import ConfigError
-from exporter.filters import DagFilter
 from exporter.logs import Redactor, configure
 from exporter.sampler import Sampler, Schedule
 from exporter.samples import Sample
@@ -32,7 +31,6 @@ from exporter.web.server import Server
 
 if TYPE_CHECKING:
     from exporter.collectors.airflow.collector import AirflowCollector
-    from exporter.collectors.airflow.options import Options
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
@@ -42,6 +40,8 @@ RELOADABLE = frozenset(
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
+FORWARD_SECONDS = 0.4
+"""How long what is still to be handed over may take."""
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -70,7 +70,8 @@ class App:
         self._responses: Counter[tuple[str, str]] = Counter()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
-        source = dsn_source(settings, environ, redactor) if settings.airflow else None
+        source = parts.dsn_source(settings, environ, redactor) if settings.airflow else None
+        self._forwarder = parts.forwarder(settings)
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
@@ -79,16 +80,42 @@ class App:
                 self._ledger,
                 self._clock,
                 disabled=settings.disabled,
+                renamed=catalogue.renamed(settings.metric_prefix),
             )
             self._sampler = Sampler(self._store, self._clock, self._own_samples)
-            if source is not None:
-                schedule = Schedule(settings.airflow_interval, settings.airflow_timeout)
-                self._airflow = airflow_collector(settings, source, self._store, self._clock)
-                self._sampler.add(self._airflow, schedule)
+            self._add_collectors(settings, environ, source)
             self._server = self._web(settings)
         except BaseException:
             self._ledger.close()
             raise
+
+    def _add_collectors(
+        self, settings: Settings, environ: Mapping[str, str], source: DsnSource | None
+    ) -> None:
+        if source is not None:
+            self._airflow = parts.airflow_collector(settings, source, self._store, self._clock)
+            self._sampler.add(
+                self._airflow, Schedule(settings.airflow_interval, settings.airflow_timeout)
+            )
+        around = parts.Surroundings(
+            settings,
+            environ,
+            self._store,
+            self._clock,
+            dags=lambda: parts.dag_filter(self._settings),
+            known_tasks=lambda: self._airflow.task_names if self._airflow else frozenset(),
+            identities=lambda: self._airflow.identities if self._airflow else {},
+        )
+        if settings.containers:
+            self._sampler.add(
+                parts.containers_collector(around),
+                Schedule(settings.containers_interval, settings.containers_timeout),
+            )
+        if settings.tasks:
+            self._sampler.add(
+                parts.tasks_collector(around, self._forwarder),
+                Schedule(settings.tasks_interval, settings.tasks_timeout),
+            )
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -104,6 +131,8 @@ class App:
             self._ledger.close()
             raise
         self._sampler.start()
+        if self._forwarder is not None:
+            self._forwarder.start()
         self._log.info(
             "exporter.started",
             version=__version__,
@@ -112,9 +141,13 @@ class App:
         )
 
     def stop(self) -> None:
-        """Finish running scrapes, end the collectors, close the ledger: within two seconds."""
-        self._server.stop(DRAIN_SECONDS)
+        """End the collectors, finish running scrapes, close the ledger: within two seconds."""
         self._sampler.stop(COLLECTOR_STOP_SECONDS)
+        # What is left to be handed over is under way while running scrapes finish.
+        self._server.stop(DRAIN_SECONDS)
+        if self._forwarder is not None:
+            self._forwarder.flush(FORWARD_SECONDS)
+            self._forwarder.stop()
         self._store.close()
         self._log.info("exporter.stopped")
 
@@ -153,7 +186,7 @@ class App:
         self._settings = replace(self._settings, **changes)
         configure(self._settings.log_level, self._settings.log_format, self._redactor)
         if self._airflow is not None:
-            self._airflow.reconfigure(airflow_options(self._settings))
+            self._airflow.reconfigure(parts.airflow_options(self._settings))
         self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
@@ -203,47 +236,6 @@ class App:
             for labels, count in self._responses.copy().items()
         ]
         return samples
-
-
-def dsn_source(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> DsnSource:
-    """Find the database's address, and have it parsed once so that a bad one stops the start."""
-    source = discovered(
-        environ,
-        dsn_file=settings.dsn_file,
-        airflow_home=settings.airflow_home,
-        allow_command=settings.allow_dsn_command,
-        on_secrets=redactor.add,
-    )
-    source.dsn()
-    return source
-
-
-def airflow_collector(
-    settings: Settings, source: DsnSource, store: Store, clock: Clock
-) -> AirflowCollector:
-    """Build the Airflow collector; SQLAlchemy is loaded here, for those who use it."""
-    from exporter.collectors.airflow.collector import AirflowCollector  # noqa: PLC0415
-    from exporter.collectors.airflow.engine import Database  # noqa: PLC0415
-
-    database = Database(source.dsn, settings.airflow_timeout)
-    entries = store.checkpoint(AirflowCollector.name)
-    return AirflowCollector(database, airflow_options(settings), entries, clock)
-
-
-def airflow_options(settings: Settings) -> Options:
-    """Return the settings that the Airflow collector goes by."""
-    from exporter.collectors.airflow.options import Options  # noqa: PLC0415
-
-    return Options(
-        schema_name=settings.airflow_schema,
-        timeout_seconds=settings.airflow_timeout,
-        overlap_seconds=settings.overlap,
-        facts_interval_seconds=settings.airflow_facts_interval,
-        heartbeat_timeout_seconds=settings.heartbeat_timeout,
-        default_queue=settings.default_queue,
-        dags=DagFilter(settings.dag_include, settings.dag_exclude),
-        team=settings.team,
-    )
 
 
 def _limits(settings: Settings) -> Limits:

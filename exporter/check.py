@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import catalogue
-from exporter.app import airflow_collector, dsn_source
 from exporter.clock import Clock
 from exporter.config import Settings, unknown_variables
 from exporter.dsn import Dsn, DsnSource
 from exporter.errors import ConfigError, SourceUnavailableError
 from exporter.logs import Redactor
+from exporter.parts import airflow_collector, dsn_source
 from exporter.samples import Batch
 from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger

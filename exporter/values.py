@@ -89,6 +89,23 @@ def pattern(text: str) -> re.Pattern[str]:
         raise ValueError(message) from None
 
 
+def log_pattern(text: str) -> re.Pattern[str]:
+    """Read a regular expression that names the DAG and the task."""
+    found = pattern(text)
+    if not {"dag_id", "task_id"} <= found.groupindex.keys():
+        message = "a regular expression with groups (?P<dag_id>...) and (?P<task_id>...)"
+        raise ValueError(message)
+    return found
+
+
+def metric_prefix(text: str) -> str:
+    """Read the first word of metric names."""
+    if not re.fullmatch("[a-z][a-z0-9_]{0,40}", text):
+        message = "a word of lower-case letters, digits and _"
+        raise ValueError(message)
+    return text
+
+
 def one_of(*allowed: str) -> Parser:
     """Make a parser that takes only these words."""
 

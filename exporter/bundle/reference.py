@@ -10,7 +10,12 @@ from exporter.catalogue import Family, Kind
 from exporter.config import Option
 
 _MADE = "<!-- Written by `make docs` from the code: edit the code. -->\n"
-_TITLES = {"airflow": "Airflow", catalogue.SELF: "About the exporter itself"}
+_TITLES = {
+    "airflow": "Airflow",
+    "tasks": "Tasks",
+    "containers": "Containers",
+    catalogue.SELF: "About the exporter itself",
+}
 
 
 def pages() -> dict[str, str]:

@@ -11,7 +11,16 @@ from exporter import catalogue
 from exporter.config.option import Option, duration, on_or_off, option
 from exporter.dsn import DsnFile
 from exporter.logs import FORMATS, LEVELS
-from exporter.values import Given, count, free_path, one_of, pattern, seconds
+from exporter.values import (
+    Given,
+    count,
+    free_path,
+    log_pattern,
+    metric_prefix,
+    one_of,
+    pattern,
+    seconds,
+)  # fmt: skip
 
 
 def existing_family(text: str) -> str:
@@ -111,6 +120,109 @@ class Settings:
         "Finds the team in a DAG's owners, then its tags: the first group, or the whole match.",
         pattern, "REGEX",
     )  # fmt: skip
+    containers: bool = on_or_off(
+        "--collector.containers", True, "Read CPU and memory of containers from their cgroups."
+    )
+    containers_interval: float = duration(
+        "--collector.containers.interval", 5.0,
+        "How often CPU, memory in use, its peak and OOM kills are read.",
+    )  # fmt: skip
+    containers_timeout: float = duration(
+        "--collector.containers.timeout", 5.0, "How long one sample of the containers may take."
+    )
+    containers_details_interval: float = duration(
+        "--collector.containers.details-interval", 15.0,
+        "How often the parts of memory, limits, throttling and pressure are read.",
+    )  # fmt: skip
+    metric_prefix: str = option(
+        "--containers.metric-prefix", catalogue.CONTAINER_PREFIX,
+        "First word of the container_* names; airflow_container where cAdvisor or a kubelet is "
+        "scraped as well.",
+        metric_prefix, "PREFIX",
+    )  # fmt: skip
+    dag_label: tuple[str, ...] = option(
+        "--containers.dag-label", ("dag_id",),
+        "Container label that names the DAG; may be given several times, the first found counts.",
+        repeatable=True, metavar="LABEL",
+    )  # fmt: skip
+    task_label: tuple[str, ...] = option(
+        "--containers.task-label", ("task_id",), "Likewise for the task.", repeatable=True,
+        metavar="LABEL",
+    )  # fmt: skip
+    docker_host: str | None = option(
+        "--docker.host", None,
+        "Address of the Docker engine, or none; else DOCKER_HOST, else the usual socket, if there.",
+        str, "URL",
+    )  # fmt: skip
+    docker_stats: bool = on_or_off(
+        "--docker.stats-api",
+        False,
+        "Ask the engine for what no cgroup file tells. Slow: one to two seconds a container.",
+    )
+    procfs: Path = option(
+        "--path.procfs", Path("/proc"), "Where the processes are found.", Path, "DIRECTORY"
+    )
+    cgroupfs: Path = option(
+        "--path.cgroupfs", Path("/sys/fs/cgroup"), "Where the cgroups are found.", Path,
+        "DIRECTORY",
+    )  # fmt: skip
+    tasks: bool = on_or_off(
+        "--collector.tasks", True, "Read CPU and memory of the processes of running tasks."
+    )
+    tasks_interval: float = duration(
+        "--collector.tasks.interval", 1.0, "How often CPU and resident memory are read."
+    )
+    tasks_timeout: float = duration(
+        "--collector.tasks.timeout", 5.0, "How long one sample of the tasks may take."
+    )
+    tasks_details_interval: float = duration(
+        "--collector.tasks.details-interval", 15.0,
+        "How often proportional memory and storage I/O are read.",
+    )  # fmt: skip
+    log_pattern: re.Pattern[str] | None = option(
+        "--tasks.log-pattern", None,
+        "Finds the task in the path of its log file, by groups named dag_id, task_id and, where "
+        "there are any, run_id, map_index, try_number; for another log_filename_template than "
+        "Airflow's.",
+        log_pattern, "REGEX",
+    )  # fmt: skip
+    read_environ: bool = on_or_off(
+        "--tasks.read-environ",
+        False,
+        "Read AIRFLOW_CTX_DAG_ID and AIRFLOW_CTX_TASK_ID from the environment of processes that "
+        "nothing else names.",
+    )
+    pod_info: Path | None = option(
+        "--kubernetes.pod-info", None,
+        "Directory where the downward API puts the pod's annotations, labels, name and namespace.",
+        Path, "DIRECTORY",
+    )  # fmt: skip
+    pods_url: str | None = option(
+        "--kubernetes.pods-url", None,
+        "Pod list of the kubelet or the API server, for names of pods on this node.", str, "URL",
+    )  # fmt: skip
+    pods_token_file: Path | None = option(
+        "--kubernetes.token-file", None, "Bearer token for the pod list; read on each call.",
+        Path, "FILE",
+    )  # fmt: skip
+    pods_ca_file: Path | None = option(
+        "--kubernetes.ca-file", None, "Certificates that the pod list's server is verified with.",
+        Path, "FILE",
+    )  # fmt: skip
+    pods_node: str | None = option(
+        "--kubernetes.node", None, "This node's name, for the API server's pod list.", str, "NAME"
+    )
+    forward_url: str | None = option(
+        "--forward.url", None,
+        "Exporter that takes over what a try used: for a sidecar in a pod of one task.",
+        str, "URL",
+    )  # fmt: skip
+    forward_token_file: Path | None = option(
+        "--forward.token-file", None, "Bearer token for that exporter.", Path, "FILE"
+    )
+    forward_ca_file: Path | None = option(
+        "--forward.ca-file", None, "Certificates that it is verified with.", Path, "FILE"
+    )
     disabled: tuple[str, ...] = option(
         "--metrics.disable", (), "Metric family that is not exposed; may be given several times.",
         existing_family, "FAMILY", repeatable=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from tests.support.promtool import NO_PROMTOOL, check_metrics, promtool_binary
 from tests.support.require import require
 
 GOLDEN = Path(__file__).parent / "golden.prom"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 MOVING = re.compile(
-    r"^(airflow_\w+_timestamp_seconds|airflow_\w*oldest_\w+_seconds"
+    r"^(airflow_\w+_timestamp_seconds|airflow_\w*oldest_\w+_seconds|container_start_time_seconds"
+    r"|task_cpu_\w+|task_(?:read|written)_bytes_total"
     r"|airflow_perf_exporter_\w+(_seconds|_connections|_build_info|_requests_total|_series)"
     r")(\{.*\})? .*$"
 )
@@ -29,7 +32,10 @@ def scraped(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("world")
     world = World(tmp_path / "airflow.db")
     environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": world.dsn}
-    options = ("--collector.airflow.interval", "200ms", "--series.hold", "0s")
+    options = (
+        "--collector.airflow.interval", "200ms", "--series.hold", "0s", "--docker.host", "none",
+        *host(tmp_path),
+    )  # fmt: skip
     with ExporterProcess(tmp_path, *options, environment=environment) as daemon:
         world.begin()
         daemon.wait_ready(20)
@@ -40,6 +46,15 @@ def scraped(tmp_path_factory):
         text = daemon.scrape()
     world.close()
     return text
+
+
+def host(directory: Path) -> tuple[str, ...]:
+    """Make a host with a container and a task process; return the options that lead there."""
+    shutil.copytree(FIXTURES / "cgroup/hybrid/cgroup", directory / "cgroup")
+    shutil.copytree(FIXTURES / "proc/airflow-2", directory / "proc")
+    container = next(directory.glob("cgroup/cpuacct/docker/*"))
+    shutil.copy(container / "cpuacct.usage", container.parent)
+    return ("--path.cgroupfs", str(directory / "cgroup"), "--path.procfs", str(directory / "proc"))
 
 
 def stable(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The containers collector: CPU and memory of containers, and whose they are."""

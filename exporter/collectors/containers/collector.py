@@ -1,0 +1,177 @@
+"""The containers collector: which there are, what they use, and what the ended ones used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+
+import structlog
+
+from exporter import catalogue
+from exporter.clock import Clock
+from exporter.collectors.base import Collector
+from exporter.collectors.containers.engine_messages import EngineContainer
+from exporter.collectors.containers.gauges import fast_samples, slow_samples
+from exporter.collectors.containers.last_resort import LastResort
+from exporter.collectors.containers.member import Member
+from exporter.collectors.containers.names import Names
+from exporter.collectors.containers.options import Options
+from exporter.collectors.containers.parents import Parents
+from exporter.collectors.containers.sources import Found, HostTree, Siblings
+from exporter.kernel.exits import ExitWatch
+from exporter.kernel.kept import Descriptors
+from exporter.kernel.processes import process_ids
+from exporter.samples import Batch, Labels, Sample
+
+LINGER_SECONDS = 60.0
+"""How long the last readings of an ended container stay, for a scrape to see them."""
+
+
+class ContainersCollector(Collector):
+    """Reads cgroups; the Docker engine and Kubernetes only tell whose they are."""
+
+    name = "containers"
+
+    def __init__(
+        self,
+        tree: HostTree,
+        siblings: Siblings,
+        names: Names,
+        descriptors: Descriptors,
+        clock: Clock,
+        *,
+        options: Options,
+        last_resort: LastResort | None = None,
+    ) -> None:
+        """Prepare; nothing is read before the first sample."""
+        self._tree = tree
+        self._siblings = siblings
+        self._names = names
+        self._options = options
+        self._descriptors = descriptors
+        self._clock = clock
+        self._log = structlog.get_logger("exporter.collectors.containers")
+        self._exits = ExitWatch("container-exits")
+        self._last_resort = last_resort
+        self._begun = False
+        self._parents = Parents(tree.parent, descriptors)
+        self._members: dict[str, Member] = {}
+        self._ended: list[Member] = []
+        self._early: dict[str, Member] = {}
+        """Opened when the engine told of their start; taken over by the next sample."""
+        self._lock = threading.Lock()
+        self._details_at = 0.0
+
+    def started(self, told: EngineContainer) -> None:
+        """Open a container that the engine has just started: it may end before the next sample."""
+        if (found := self._tree.find(told.id)) is None:
+            return
+        with self._lock:
+            member = self._members.get(told.id) or self._early.get(told.id)
+            if member is None:
+                member = self._early[told.id] = self._opened(found)
+                member.read()
+            self._names.introduce(member, told)
+
+    def sample(self) -> Batch:
+        """Read every container there is."""
+        self._begin()
+        now = self._clock.monotonic()
+        found = self._tree.found(now) or self._siblings.found()
+        self._join(found)
+        living = list(self._members.values())
+        seconds = self._parents.read({member.place.parent for member in living})
+        for member in living:
+            if not member.read():
+                self._end(member, now)
+        for name in self._members.keys() - found.keys():
+            self._end(self._members[name], now)
+        # With those that have just ended, by their final readings.
+        self._parents.update(seconds, living)
+        self._ended = [
+            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
+        ]
+        if now >= self._details_at:
+            self._details_at = now + self._options.details_interval_seconds
+            for member in self._members.values():
+                member.read_details()
+        samples = [*self._samples(now), *self._parents.samples()]
+        if self._last_resort is not None:
+            self._last_resort.update(found.keys(), now)
+            samples += self._last_resort.samples()
+        return Batch(gauges={"containers": samples}, trouble=self._trouble(found))
+
+    def close(self) -> None:
+        """End the threads that wait for processes, the engine and Kubernetes."""
+        self._exits.stop()
+        self._names.stop()
+        if self._last_resort is not None:
+            self._last_resort.stop()
+
+    # Which there are.
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._names.start()
+            if self._last_resort is not None:
+                self._last_resort.start()
+
+    def _opened(self, found: Found) -> Member:
+        member = Member(found, self._descriptors, self._clock.monotonic())
+        home = found.homes.get("cpuacct") or next(iter(found.homes.values()), None)
+        pids = [pid for pid in (process_ids(home.directory) if home else None) or () if pid]
+        if pids:
+            # The first process is the container's init: with it the others end, too.
+            self._exits.watch(min(pids), member.read)
+        return member
+
+    def _join(self, found: Mapping[str, Found]) -> None:
+        with self._lock:
+            early, self._early = self._early, {}
+            for name, each in found.items():
+                if name not in self._members:
+                    opened = early.pop(name) if name in early else self._opened(each)
+                    self._members[name] = opened
+            # Started and ended since the last sample.
+            self._members.update(
+                (name, each) for name, each in early.items() if name not in self._members
+            )
+
+    def _end(self, member: Member, now: float) -> None:
+        if self._members.pop(member.place.container_id, None) is not None:
+            member.end(now)
+            self._ended.append(member)
+
+    # What is exposed.
+
+    def _samples(self, now: float) -> Iterator[Sample]:
+        taken: set[Labels] = set()
+        # The living first: of several with the same labels the newest is exposed.
+        living = sorted(self._members.values(), key=lambda member: -member.since)
+        for member in (*living, *reversed(self._ended)):
+            identity = self._names.identity(member, now)
+            if identity is None or identity.labels in taken:
+                continue
+            taken.add(identity.labels)
+            if member.fast is not None:
+                yield from fast_samples(identity.labels, member.fast)
+            if member.slow is not None:
+                yield from slow_samples(identity.labels, member.slow)
+            started = self._names.started_wall(member)
+            if started is not None:
+                yield Sample(catalogue.CONTAINER_START_TIME, identity.labels, started)
+            if member.ended_at is None:
+                yield Sample(catalogue.TASK_CONTAINER_INFO, identity.info, 1.0)
+
+    def _trouble(self, found: Mapping[str, Found]) -> str | None:
+        if (trouble := self._names.trouble) is not None:
+            return trouble
+        if self._last_resort is not None and self._last_resort.trouble is not None:
+            return self._last_resort.trouble
+        if not found and self._siblings.unreadable:
+            return (
+                f"{self._siblings.unreadable} containers are in sight and none may be read: run "
+                "with the user id of their processes"
+            )
+        return None

@@ -1,0 +1,82 @@
+"""Containers that run where no cgroup file is in reach: told by the engine, slowly, if allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from exporter import catalogue
+from exporter.collectors.containers.engine import Engine
+from exporter.collectors.containers.identity import Naming
+from exporter.collectors.containers.poller import Poller
+from exporter.collectors.containers.stats_api import StatsReading, StatsRound
+from exporter.kernel.layout import Place
+from exporter.samples import Sample
+
+ROUND_EVERY_SECONDS = 30.0
+MISSING_SECONDS = 10.0
+"""How long a running container may have no cgroup in sight: it may just be starting or ending."""
+
+
+class LastResort:
+    """What the engine runs and nobody else sees."""
+
+    def __init__(self, engine: Engine, naming: Naming, stats: StatsRound | None) -> None:
+        """Take the engine; without `stats` its containers are only missed."""
+        self._engine = engine
+        self._naming = naming
+        self._stats = stats
+        self._since: dict[str, float] = {}
+        self._wanted: frozenset[str] = frozenset()
+        self._readings: Mapping[str, StatsReading] = {}
+        self._poller = Poller("docker-stats", ROUND_EVERY_SECONDS, self._ask)
+
+    def start(self) -> None:
+        """Begin to ask, if asking is allowed."""
+        if self._stats is not None:
+            self._poller.start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        if self._stats is not None:
+            self._poller.stop()
+            self._stats.close()
+
+    def update(self, seen: Collection[str], now: float) -> None:
+        """Note which containers are measured otherwise; `now` is monotonic."""
+        unseen = self._engine.containers.keys() - seen
+        self._since = {name: self._since.get(name, now) for name in unseen}
+        self._wanted = frozenset(
+            name for name, since in self._since.items() if now - since >= MISSING_SECONDS
+        )
+
+    @property
+    def trouble(self) -> str | None:
+        """Why containers are not measured, in a sentence."""
+        if self._stats is not None:
+            return self._poller.trouble
+        if not self._wanted:
+            return None
+        return (
+            f"the cgroups of {len(self._wanted)} running containers are not in sight: show us the "
+            "host's /sys/fs/cgroup (--path.cgroupfs), or allow --docker.stats-api"
+        )
+
+    def samples(self) -> Iterator[Sample]:
+        """Make the samples of what the last round told."""
+        for name, reading in self._readings.items():
+            told = self._engine.containers.get(name)
+            if told is None or name not in self._wanted:
+                continue
+            identity = self._naming.of_engine(Place(name, None, None, None, None), told)
+            working_set = max(0, reading.memory_usage_bytes - reading.inactive_file_bytes)
+            for family, value in (
+                (catalogue.CONTAINER_CPU, reading.cpu_seconds),
+                (catalogue.CONTAINER_USAGE, reading.memory_usage_bytes),
+                (catalogue.CONTAINER_WORKING_SET, working_set),
+            ):
+                yield Sample(family, identity.labels, float(value))
+            yield Sample(catalogue.TASK_CONTAINER_INFO, identity.info, 1.0)
+
+    def _ask(self) -> None:
+        if self._stats is not None:
+            self._readings = self._stats.read(self._wanted) if self._wanted else {}

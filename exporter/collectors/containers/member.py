@@ -1,0 +1,61 @@
+"""One container that is measured, or was until a moment ago."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exporter.collectors.containers.identity import Identity
+from exporter.collectors.containers.sources import Found
+from exporter.kernel.cgroup import Cgroup, Fast
+from exporter.kernel.kept import Descriptors
+from exporter.kernel.slow import Slow
+
+
+class Member:
+    """What is known of one container; times are monotonic seconds."""
+
+    def __init__(self, found: Found, descriptors: Descriptors, now: float) -> None:
+        """Open its cgroup; nothing is read yet."""
+        self.place = found.place
+        self.cgroup = Cgroup(found.homes, descriptors, keep_all=found.keep_all)
+        self.since = now
+        self.made_wall = _made(found)
+        """When its cgroup was made, Unix seconds; None where that cannot be told."""
+        self.identity: Identity | None = None
+        self.fast: Fast | None = None
+        self.slow: Slow | None = None
+        self.ended_at: float | None = None
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU by the last reading."""
+        return (self.fast.cpu_seconds if self.fast else None) or 0.0
+
+    def read(self) -> bool:
+        """Read what is read at each tick; tell whether the container is still there.
+
+        Also called by who sees it end: between the end of its first process and the removal of
+        its cgroup there is a moment for the final figures.
+        """
+        reading = self.cgroup.fast()
+        if reading is None:
+            return False
+        self.fast = reading
+        return True
+
+    def read_details(self) -> None:
+        """Read what is read less often; the last reading stays when there is none."""
+        self.slow = self.cgroup.slow() or self.slow
+
+    def end(self, now: float) -> None:
+        """Close what is open; the last readings stay."""
+        self.ended_at = now
+        self.cgroup.close()
+
+
+def _made(found: Found) -> float | None:
+    home = next(iter(found.homes.values()), None)
+    try:
+        return Path(home.directory).stat().st_mtime if home else None
+    except OSError:
+        return None

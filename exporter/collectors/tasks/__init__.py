@@ -1,0 +1,1 @@
+"""The tasks collector: Airflow's task processes on this host, and what their trees use."""

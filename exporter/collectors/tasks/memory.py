@@ -1,0 +1,50 @@
+"""How much memory a tree of processes holds: proportional sets seldom, resident sets in between.
+
+A proportional set costs milliseconds for each GiB, a resident set nothing, but it counts shared
+pages once for each process. What is shared changes slowly, so it is remembered and taken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from exporter.collectors.tasks.process_id import ProcessId
+from exporter.collectors.tasks.stat import Resident
+
+
+class Memory:
+    """The memory of one tree and its peak, in bytes."""
+
+    def __init__(self, peak: int = 0) -> None:
+        """Start with no member; `peak` is what an earlier memory knew."""
+        self.now = 0
+        self.peak = peak
+        self._rss: Mapping[ProcessId, int] = {}
+        self._shared: dict[ProcessId, int] = {}
+        """Of each member's resident set, what others are charged with."""
+        self._high_water = 0
+
+    def measure(self, found: Mapping[ProcessId, Resident | None]) -> None:
+        """Take proportional sets, None where they cannot be read: resident ones stand in then."""
+        self._shared = {
+            process: resident.rss - resident.pss if resident else 0
+            for process, resident in found.items()
+        }
+        self.follow(self._rss)
+
+    def follow(self, rss: Mapping[ProcessId, int]) -> None:
+        """Take the resident sets of all members."""
+        self._rss = rss
+        # A new member is most likely a fork, which shares what it has; it is measured soon.
+        self.now = sum(
+            max(0, resident - self._shared.setdefault(process, resident))
+            for process, resident in rss.items()
+        )
+        self.peak = max(self.peak, self.now)
+
+    def high_water(self, process: ProcessId, rss: int) -> None:
+        """Take the most that was ever resident in one member: a peak between two looks."""
+        # An old mark was set when other amounts were shared.
+        if rss > self._high_water:
+            self._high_water = rss
+            self.peak = max(self.peak, rss - self._shared.get(process, rss))

@@ -1,0 +1,98 @@
+"""The kernel's files about processes: what cannot be read is None, whatever the reason.
+
+Processes end at any moment, and most of these files are for their owner's eyes only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from exporter.errors import SourceUnavailableError
+from exporter.kernel.kept import Descriptors, KeptFile, whole
+
+MAX_LINKS = 256
+"""Open files of one process that are looked at."""
+_MAX_STAT_BYTES = 1024
+_MAX_STATUS_BYTES = 4096
+
+
+class Procfs:
+    """A mounted proc file system."""
+
+    def __init__(self, root: Path, descriptors: Descriptors) -> None:
+        """Take where it is mounted, and what descriptors are kept within."""
+        self._root = str(root)
+        self._descriptors = descriptors
+        self._loadavg = KeptFile(f"{root}/loadavg", descriptors, _MAX_STAT_BYTES)
+
+    def pids(self) -> set[int]:
+        """List the processes; raise SourceUnavailableError where there is no such file system."""
+        try:
+            names = os.listdir(self._root)  # noqa: PTH208 - of a thousand paths none is wanted
+        except OSError as error:
+            message = f"{self._root} cannot be listed: {error.strerror}"
+            raise SourceUnavailableError(message) from None
+        return {int(name) for name in names if name.isdecimal()}
+
+    def last_pid(self) -> int | None:
+        """Return the number that was given to the last new process or thread."""
+        field = (self._loadavg.read() or b"").rpartition(b" ")[2].strip()
+        return int(field) if field.isdigit() else None
+
+    def stat(self, pid: int) -> bytes | None:
+        """Read /proc/PID/stat."""
+        return self._read(pid, "stat", _MAX_STAT_BYTES)
+
+    def kept_stat(self, pid: int) -> KeptFile:
+        """Open /proc/PID/stat for good: it stays this process's, also as a zombie."""
+        return self._kept(pid, "stat", _MAX_STAT_BYTES)
+
+    def kept_storage(self, pid: int) -> KeptFile:
+        """Open /proc/PID/io for good."""
+        return self._kept(pid, "io", _MAX_STAT_BYTES)
+
+    def kept_status(self, pid: int) -> KeptFile:
+        """Open /proc/PID/status for good."""
+        return self._kept(pid, "status", _MAX_STATUS_BYTES)
+
+    def storage(self, pid: int) -> bytes | None:
+        """Read /proc/PID/io."""
+        return self._read(pid, "io", _MAX_STAT_BYTES)
+
+    def smaps_rollup(self, pid: int) -> bytes | None:
+        """Read /proc/PID/smaps_rollup; costs some milliseconds for each GiB that is resident."""
+        return self._read(pid, "smaps_rollup", _MAX_STATUS_BYTES)
+
+    def cmdline(self, pid: int, limit: int) -> bytes | None:
+        """Read the beginning of /proc/PID/cmdline."""
+        return self._read(pid, "cmdline", limit)
+
+    def environ(self, pid: int, limit: int) -> bytes | None:
+        """Read the beginning of /proc/PID/environ; it may hold secrets."""
+        return self._read(pid, "environ", limit)
+
+    def open_files(self, pid: int) -> Iterator[bytes]:
+        """Yield what the descriptors of a process point to, the highest first."""
+        folder = os.fsencode(f"{self._root}/{pid}/fd")
+        try:
+            numbers = sorted(map(int, os.listdir(folder)), reverse=True)  # noqa: PTH208 - as above
+        except (OSError, ValueError):
+            return
+        for number in numbers[:MAX_LINKS]:
+            if (target := _target(b"%s/%d" % (folder, number))) is not None:
+                yield target
+
+    def _read(self, pid: int, name: str, limit: int) -> bytes | None:
+        return whole(f"{self._root}/{pid}/{name}", limit)
+
+    def _kept(self, pid: int, name: str, limit: int) -> KeptFile:
+        return KeptFile(f"{self._root}/{pid}/{name}", self._descriptors, limit)
+
+
+def _target(link: bytes) -> bytes | None:
+    try:
+        return os.readlink(link)  # noqa: PTH115 - names of files are bytes, in any encoding
+    except OSError:
+        return None

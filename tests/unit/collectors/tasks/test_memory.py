@@ -1,0 +1,51 @@
+"""Memory between two measurements."""
+
+from __future__ import annotations
+
+from exporter.collectors.tasks.memory import Memory
+from exporter.collectors.tasks.process_id import ProcessId
+from exporter.collectors.tasks.stat import Resident
+
+ROOT, FORK = ProcessId(5, 1), ProcessId(6, 2)
+
+
+def test_what_is_shared_is_taken_off_until_it_is_measured_again():
+    memory = Memory()
+    memory.measure({ROOT: Resident(rss=150, pss=40)})
+    memory.follow({ROOT: 150})
+    assert memory.now == 40
+    memory.follow({ROOT: 400})
+    assert memory.now == 290
+    memory.follow({ROOT: 100})
+    assert memory.now == 0
+    memory.measure({ROOT: Resident(rss=100, pss=30)})
+    assert (memory.now, memory.peak) == (30, 290)
+
+
+def test_a_fork_counts_nothing_before_it_is_measured():
+    memory = Memory()
+    memory.measure({ROOT: Resident(100, 100)})
+    memory.follow({ROOT: 100, FORK: 100})
+    assert memory.now == 100
+    memory.measure({ROOT: Resident(100, 50), FORK: Resident(100, 50)})
+    assert memory.now == memory.peak == 100
+
+
+def test_resident_sets_stand_in_where_nothing_can_be_measured():
+    memory = Memory()
+    memory.measure({ROOT: None})
+    memory.follow({ROOT: 70})
+    assert memory.now == 70
+
+
+def test_a_high_water_mark_counts_less_what_was_shared_when_it_rose():
+    memory = Memory()
+    memory.measure({ROOT: Resident(150, 50)})
+    memory.follow({ROOT: 150})
+    memory.high_water(ROOT, 150)
+    assert memory.peak == 50
+    memory.high_water(ROOT, 500)
+    assert memory.peak == 400
+    memory.measure({ROOT: Resident(150, 140)})
+    memory.high_water(ROOT, 500)
+    assert memory.peak == 400
