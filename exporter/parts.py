@@ -161,21 +161,24 @@ def tasks_collector(around: Surroundings, forwarder: Forwarder | None) -> TasksC
     from exporter.collectors.tasks.follower import Follower  # noqa: PLC0415
     from exporter.collectors.tasks.logfile import DEFAULT_TEMPLATE  # noqa: PLC0415
     from exporter.collectors.tasks.naming import Sources  # noqa: PLC0415
+    from exporter.collectors.tasks.own_cgroup import working_set  # noqa: PLC0415
     from exporter.collectors.tasks.procfs import Procfs  # noqa: PLC0415
     from exporter.identity.own_task import OwnTask  # noqa: PLC0415
     from exporter.identity.safe_names import SafeNames  # noqa: PLC0415
     from exporter.kernel.kept import Descriptors, descriptor_cap  # noqa: PLC0415
 
     settings = around.settings
+    descriptors = Descriptors(descriptor_cap())
     pod = around.own_pod()
     own_task = OwnTask(pod, SafeNames(around.known_tasks), around.label_keys) if pod else None
     sources = Sources(
         pod=own_task.task if own_task else lambda: None,
         log_template=settings.log_pattern or DEFAULT_TEMPLATE,
         read_environ=settings.read_environ,
+        container=lambda pid: working_set(str(settings.procfs), pid, descriptors),
         identity=lambda text: around.identities().get(text),
     )
-    procfs = Procfs(settings.procfs, Descriptors(descriptor_cap()))
+    procfs = Procfs(settings.procfs, descriptors)
 
     def follow(remembered: Mapping[str, str], first_look: float, exits: ExitWatch) -> Follower:
         return Follower(

@@ -127,3 +127,24 @@ def test_an_address_given_in_a_wrong_place_is_not_repeated(airflow, tmp_path, mo
     assert code == 2
     assert "MARKER" not in "".join(lines)
     assert "log.level" in lines[-1]
+
+
+FIXTURES = ROOT / "tests" / "fixtures"
+
+
+def test_the_hosts_containers_and_tasks_are_told(airflow, tmp_path):
+    paths = {"cgroupfs": FIXTURES / "cgroup/hybrid/cgroup", "procfs": FIXTURES / "proc/airflow-2"}
+    given = [part for name, path in paths.items() for part in (f"--path.{name}", str(path))]
+    code, lines = check(tmp_path, airflow, *given, "--docker.host", "none")
+    assert (code, failures(lines)) == (0, [])
+    assert "ok   containers: 1 are measured, 0 of them serve one task" in lines
+    assert "ok   tasks: 1 tries run here, 0 task processes have no name" in lines
+
+
+def test_an_engine_that_is_away_and_a_missing_procfs_fail(airflow, tmp_path):
+    away = ("--docker.host", f"unix://{tmp_path}/docker.sock", "--path.procfs", str(tmp_path / "x"))
+    code, lines = check(tmp_path, airflow, *away)
+    assert code == 2
+    assert [line.split(":")[0] for line in failures(lines)] == [
+        "FAIL docker engine", "FAIL containers", "FAIL tasks",
+    ]  # fmt: skip

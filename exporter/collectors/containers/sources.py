@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from exporter.errors import SourceUnavailableError
 from exporter.kernel.hierarchies import Hierarchies, Home, hierarchies_seen_by
 from exporter.kernel.layout import Place, identified
 from exporter.kernel.membership import membership
@@ -83,8 +84,13 @@ class Siblings:
         """Containers in sight that may not be read."""
 
     def found(self) -> Mapping[str, Found]:
-        """Return the readable containers by id."""
-        pids = {name for name in os.listdir(self._procfs) if name.isdigit()}  # noqa: PTH208 - names only, each tick
+        """Return the readable containers by id; raise SourceUnavailableError without processes."""
+        try:
+            names = os.listdir(self._procfs)  # noqa: PTH208 - names only, at each tick
+        except OSError as error:
+            message = f"{self._procfs} cannot be listed: {error.strerror}"
+            raise SourceUnavailableError(message) from None
+        pids = [name for name in names if name.isdigit()]
         self._places = {pid: self._places.get(pid) or self._place(pid) for pid in pids}
         members: dict[str, list[tuple[str, Place]]] = {}
         for pid, place in self._places.items():

@@ -140,7 +140,8 @@ class TasksCollector(Collector):
         for name, use in reading.used.items():
             if self._dags().wants(name[0]):
                 for family, amount in zip(_COUNTED, use, strict=True):
-                    yield Sample(family, name, float(amount))
+                    if amount:
+                        yield Sample(family, name, float(amount))
         for each in reading.ended:
             name = (each.task.dag_id, each.task.task_id)
             if each.peak_bytes is not None and self._dags().wants(name[0]):

@@ -167,6 +167,9 @@ class Follower:
     def _begin(self, followed: Followed) -> None:
         if self._watch is not None:
             self._watch(followed.tree.root.pid, partial(self._exited, followed))
+        if self._sources.pod() is not None:
+            pid = followed.tree.root.pid
+            followed.tree.memory.container = self._sources.container(pid)
         self._measure(followed)
         self._count(followed)
         followed.tree.count_storage()

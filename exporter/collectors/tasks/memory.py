@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from exporter.collectors.tasks.own_cgroup import WorkingSet
 from exporter.collectors.tasks.process_id import ProcessId
 from exporter.collectors.tasks.stat import Resident
 
@@ -23,6 +24,8 @@ class Memory:
         self._shared: dict[ProcessId, int] = {}
         """Of each member's resident set, what others are charged with."""
         self._high_water = 0
+        self.container: WorkingSet | None = None
+        """Tells the memory of the container that serves this tree alone."""
 
     def measure(self, found: Mapping[ProcessId, Resident | None]) -> None:
         """Take proportional sets, None where they cannot be read: resident ones stand in then."""
@@ -40,6 +43,8 @@ class Memory:
             max(0, resident - self._shared.setdefault(process, resident))
             for process, resident in rss.items()
         )
+        whole = self.container() if self.container else None
+        self.now = self.now if whole is None else whole
         self.peak = max(self.peak, self.now)
 
     def high_water(self, process: ProcessId, rss: int) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.collectors.tasks.logfile import DEFAULT_TEMPLATE, task_of_logs
+from exporter.collectors.tasks.own_cgroup import WorkingSet
 from exporter.collectors.tasks.processes import Process
 from exporter.collectors.tasks.procfs import Procfs
 from exporter.model import Task
@@ -32,6 +33,8 @@ class Sources:
     log_template: re.Pattern[str] = DEFAULT_TEMPLATE
     read_environ: bool = False
     """Whether to look into environments, which may hold secrets; two keys are used."""
+    container: Callable[[int], WorkingSet | None] = lambda _pid: None
+    """The memory of a process's container, asked where the pod serves one task."""
     identity: Callable[[str], Task | None] = lambda _identity: None
     """The database's answer for a `task_instance.id` (3.x) or `job.id` (2.x)."""
 

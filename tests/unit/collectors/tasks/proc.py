@@ -21,6 +21,7 @@ class Proc:
     def __init__(self, root):
         self.root = root
         self.now = 1000.0
+        self.clock = Clock(wall=lambda: 1000.0, monotonic=lambda: self.now)
         self.descriptors = Descriptors(100)
         (root / "loadavg").write_text("0 0 0 1/1 1\n")
 
@@ -63,6 +64,6 @@ class Proc:
             slow_seconds=15.0,
             remembered=remembered or {},
             watch=watch,
-            clock=Clock(wall=lambda: 1000.0, monotonic=lambda: self.now),
+            clock=self.clock,
             since_boot=lambda: 1000.0,
         )

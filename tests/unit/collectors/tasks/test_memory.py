@@ -49,3 +49,14 @@ def test_a_high_water_mark_counts_less_what_was_shared_when_it_rose():
     memory.measure({ROOT: Resident(150, 140)})
     memory.high_water(ROOT, 500)
     assert memory.peak == 400
+
+
+def test_where_a_container_serves_one_try_its_memory_is_the_containers():
+    memory, told = Memory(), [500, 700, None]
+    memory.container = lambda: told.pop(0)
+    memory.follow({ROOT: 150})
+    assert (memory.now, memory.peak) == (500, 500)
+    memory.follow({ROOT: 150})
+    assert (memory.now, memory.peak) == (700, 700)
+    memory.measure({ROOT: Resident(rss=150, pss=40)})
+    assert (memory.now, memory.peak) == (40, 700)

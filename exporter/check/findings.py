@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from exporter import catalogue
+from exporter.check.airflow import airflow_findings
+from exporter.check.finding import Finding
+from exporter.check.host import host_findings
 from exporter.clock import Clock
 from exporter.config import Settings, unknown_variables
-from exporter.dsn import Dsn, DsnSource
-from exporter.errors import ConfigError, SourceUnavailableError
+from exporter.dsn import Dsn
+from exporter.errors import ConfigError
 from exporter.logs import Redactor
-from exporter.parts import airflow_collector, dsn_source
-from exporter.samples import Batch
+from exporter.parts import dsn_source
 from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
@@ -23,29 +24,15 @@ from exporter.web.listen import sockets
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
 )
-_SKEW_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One prerequisite: how it is, and what to do about it."""
-
-    subject: str
-    is_bad: bool
-    text: str
-    fix: str = ""
-    is_warning: bool = False
-
-    def __str__(self) -> str:
-        """Return the line that is printed."""
-        verdict = "FAIL" if self.is_bad else "warn" if self.is_warning else "ok  "
-        return f"{verdict} {self.subject}: {self.text}{f' - {self.fix}' if self.fix else ''}"
 
 
 def findings(
     settings: Settings, environ: Mapping[str, str], redactor: Redactor
 ) -> Iterator[Finding]:
     """Try everything that the daemon needs; raise ConfigError for settings that cannot be used."""
+    clock = Clock()
+    # A store without a ledger: what is tried here must not be counted anywhere.
+    store = Store(catalogue.FAMILIES, Limits(), Ledger(None, clock), clock)
     yield Finding("configuration", is_bad=False, text=str(settings.config_file or "flags only"))
     yield from _warnings(unknown_variables(environ))
     yield from _addresses(settings)
@@ -55,7 +42,8 @@ def findings(
         dsn = source.dsn()
         yield Finding("database address", is_bad=False, text=f"{dsn.redacted} from {source.origin}")
         yield from _warnings(_needless(settings, dsn))
-        yield from _airflow(settings, source)
+        yield from airflow_findings(settings, source, store, clock)
+    yield from host_findings(settings, environ, store, clock)
 
 
 def without_effect(
@@ -135,53 +123,3 @@ def _file_system(path: Path) -> str:
         if wanted.is_relative_to(mount_point) and len(mount_point) >= len(best):
             best, kind = mount_point, found
     return kind
-
-
-def _airflow(settings: Settings, source: DsnSource) -> Iterator[Finding]:
-    clock = Clock()
-    # A store without a ledger: what is tried here must not be counted anywhere.
-    store = Store(catalogue.FAMILIES, Limits(), Ledger(None, clock), clock)
-    collector = airflow_collector(settings, source, store, clock)
-    started = clock.monotonic()
-    try:
-        batch = collector.sample()
-    except SourceUnavailableError as error:
-        yield Finding(
-            "database", is_bad=True, text=str(error),
-            fix="see docs/airflow.md for the address and the grants that are needed",
-        )  # fmt: skip
-        return
-    finally:
-        collector.close()
-    took = clock.monotonic() - started
-    yield Finding("database", is_bad=False, text=f"sampled in {took * 1000:.0f} ms")
-    yield from _features(batch)
-    yield from _clocks(batch)
-
-
-def _features(batch: Batch) -> Iterator[Finding]:
-    for sample in batch.gauges.get("features", ()):
-        feature = str(sample.labels[1])
-        if sample.value:
-            yield Finding(f"feature {feature}", is_bad=False, text="available")
-        else:
-            # Not every Airflow version has all of them, so a missing one is no failure.
-            yield Finding(
-                f"feature {feature}", is_bad=False, text="not in this schema, or not granted",
-                fix="see docs/airflow.md for what it reads",
-            )  # fmt: skip
-    for sample in batch.gauges.get("facts", ()):
-        if sample.family is catalogue.METADATA_INFO:
-            backend, version, revision = sample.labels
-            text = f"{backend}, Airflow {version or 'of an unknown version'}, revision {revision}"
-            yield Finding("schema", is_bad=False, text=text)
-
-
-def _clocks(batch: Batch) -> Iterator[Finding]:
-    for sample in batch.gauges.get("facts", ()):
-        if sample.family is catalogue.METADATA_CLOCK_SKEW and sample.value > _SKEW_SECONDS:
-            yield Finding(
-                "clock", is_bad=True,
-                text=f"the {sample.labels[0]} is {sample.value:.0f} s ahead of the database",
-                fix="synchronise the clocks, or raise --airflow.overlap",
-            )  # fmt: skip

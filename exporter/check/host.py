@@ -1,0 +1,107 @@
+"""What `check` finds of the host: its containers, its tasks, who tells whose they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from time import sleep
+
+from exporter import catalogue, parts
+from exporter.check.finding import Finding
+from exporter.clock import Clock
+from exporter.collectors.base import Collector
+from exporter.config import Settings
+from exporter.errors import SourceUnavailableError
+from exporter.samples import Batch
+from exporter.telemetry.store import Store
+
+_PATIENCE_SECONDS = 3.0
+"""How long the engine and Kubernetes may take to answer for the first time."""
+_FIX = "see docs/containers.md for what each way of running needs"
+
+
+def host_findings(
+    settings: Settings, environ: Mapping[str, str], store: Store, clock: Clock
+) -> Iterator[Finding]:
+    """Try the collectors that are switched on, and the engine that they would follow."""
+    around = parts.Surroundings(
+        settings,
+        environ,
+        store,
+        clock,
+        dags=lambda: parts.dag_filter(settings),
+        known_tasks=frozenset,
+        identities=dict,
+    )
+    if settings.containers:
+        if parts.has_engine(settings, environ):
+            yield _engine(settings)
+        yield from _containers(parts.containers_collector(around), clock)
+    if settings.tasks:
+        yield from _tasks(parts.tasks_collector(around, None))
+
+
+def _engine(settings: Settings) -> Finding:
+    import docker  # noqa: PLC0415 - 18 MB, for a command that ends
+
+    subject = "docker engine"
+    try:
+        # Without an address the library asks DOCKER_HOST and then the usual socket, as we do.
+        named = settings.docker_host
+        client = docker.DockerClient(base_url=named, timeout=5) if named else docker.from_env()
+        with closing(client):
+            found = client.info()
+    except (docker.errors.DockerException, OSError, ValueError) as error:
+        return Finding(
+            subject, is_bad=True, text=type(error).__name__,
+            fix="give --docker.host the engine's address and us the right to use it, or none",
+        )  # fmt: skip
+    version, driver = found.get("ServerVersion"), found.get("CgroupDriver")
+    cgroups = found.get("CgroupVersion", "1")
+    text = f"version {version}, cgroup v{cgroups} by {driver}, {found.get('ContainersRunning')} run"
+    return Finding(subject, is_bad=False, text=text)
+
+
+def _containers(collector: Collector, clock: Clock) -> Iterator[Finding]:
+    try:
+        batch = _sampled(collector, clock)
+    except SourceUnavailableError as error:
+        yield Finding("containers", is_bad=True, text=str(error), fix=_FIX)
+        return
+    finally:
+        collector.close()
+    if batch.trouble is not None:
+        yield Finding("containers", is_bad=True, text=batch.trouble, fix=_FIX)
+    found = [each for each in batch.gauges["containers"] if each.family is catalogue.CONTAINER_CPU]
+    served = sum(each.labels[3] is not None for each in found)
+    text = f"{len(found)} are measured, {served} of them serve one task"
+    yield Finding("containers", is_bad=False, text=text)
+
+
+def _sampled(collector: Collector, clock: Clock) -> Batch:
+    """Sample until nobody is waited for any more, and once more: names come after containers."""
+    deadline = clock.monotonic() + _PATIENCE_SECONDS
+    batch = collector.sample()
+    while batch.trouble is not None and clock.monotonic() < deadline:
+        sleep(0.1)
+        batch = collector.sample()
+    return collector.sample()
+
+
+def _tasks(collector: Collector) -> Iterator[Finding]:
+    try:
+        batch = collector.sample()
+    except SourceUnavailableError as error:
+        yield Finding("tasks", is_bad=True, text=str(error), fix="set --path.procfs")
+        return
+    finally:
+        collector.close()
+    values: Counter[str] = Counter()
+    for each in batch.gauges["tasks"]:
+        values[each.family.name] += int(each.value)
+    running = values[catalogue.TASK_RUNNING.name]
+    nameless = values[catalogue.TASK_UNATTRIBUTED.name]
+    text = f"{running} tries run here, {nameless} task processes have no name"
+    fix = "run with the tasks' user id, or give the database's address: see docs/tasks.md"
+    yield Finding("tasks", is_bad=nameless > 0, text=text, fix=fix if nameless else "")

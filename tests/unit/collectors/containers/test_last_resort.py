@@ -1,0 +1,85 @@
+"""Containers without cgroup files: missed in a sentence, or told by the engine where allowed."""
+
+from __future__ import annotations
+
+from threading import Event
+from types import SimpleNamespace
+
+from exporter import catalogue
+from exporter.collectors.containers.engine_messages import EngineContainer
+from exporter.collectors.containers.identity import Naming
+from exporter.collectors.containers.last_resort import MISSING_SECONDS, LastResort
+from exporter.collectors.containers.poller import Poller
+from exporter.collectors.containers.stats_api import StatsReading
+from exporter.errors import SourceTimeoutError
+from exporter.filters import DagFilter
+from exporter.identity.labels import LabelKeys
+from exporter.identity.safe_names import SafeNames
+
+ID = "ab" * 32
+ENGINE = SimpleNamespace(containers={ID: EngineContainer(ID, "etl", "image:1", {})})
+NAMING = Naming(LabelKeys(), SafeNames(set), DagFilter)
+
+
+class Stats:
+    def __init__(self):
+        self.asked = []
+        self.closed = False
+
+    def read(self, ids):
+        self.asked.append(set(ids))
+        return {each: StatsReading(12.5, 3000, 1000, None) for each in ids}
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_container_out_of_sight_is_missed_after_a_while():
+    last = LastResort(ENGINE, NAMING, None)
+    last.update((), 0.0)
+    last.update((), MISSING_SECONDS - 0.1)
+    assert last.trouble is None
+    last.update((), MISSING_SECONDS)
+    assert "cgroups of 1 running containers are not in sight" in last.trouble
+    assert not [*last.samples()]
+    last.update({ID}, MISSING_SECONDS + 1)
+    assert last.trouble is None
+
+
+def test_where_it_is_allowed_the_engine_tells():
+    stats = Stats()
+    last = LastResort(ENGINE, NAMING, stats)
+    last.update((), 0.0)
+    last.update((), MISSING_SECONDS)
+    last._ask()
+    values = {each.family: each.value for each in last.samples()}
+    assert values[catalogue.CONTAINER_CPU] == 12.5
+    assert values[catalogue.CONTAINER_USAGE] == 3000.0
+    assert values[catalogue.CONTAINER_WORKING_SET] == 2000.0
+    assert last.trouble is None
+    assert stats.asked == [{ID}]
+    last.update({ID}, MISSING_SECONDS + 1)
+    assert not [*last.samples()]
+    last.stop()
+    assert stats.closed
+
+
+def test_a_poller_tells_what_is_wrong_until_it_is_well():
+    asked, answers = Event(), [SourceTimeoutError("it hangs"), None]
+
+    def ask():
+        answer = answers.pop(0) if answers else None
+        if not answers:
+            asked.set()
+        if answer is not None:
+            raise answer
+
+    troubles = []
+    poller = Poller("test-poller", 0.05, lambda: (troubles.append(poller.trouble), ask()))
+    poller.start()
+    assert asked.wait(5.0)
+    poller.stop()
+    poller._thread.join(5.0)
+    assert troubles[:2] == [None, "it hangs"]
+    assert poller.trouble is None
+    assert poller.rounds >= 1
