@@ -29,11 +29,11 @@ _LAUNCHER = """
 import os, threading
 from pathlib import Path
 from sqlalchemy import text
-from exporter import app
+from exporter import parts
 from exporter.collectors.airflow import queries
 
 PASSWORD, ADDRESS = os.environ["TEST_PASSWORD"], os.environ["TEST_ADDRESS"]
-original, collector = queries.active_groups, app.airflow_collector
+original, collector = queries.active_groups, parts.airflow_collector
 
 def broken(connection, schema):
     mode, local, address = Path(os.environ["TEST_MODE"]).read_text(), PASSWORD, ADDRESS
@@ -63,7 +63,7 @@ def collector_or_crash(*arguments):
         raise RuntimeError(f"cannot start with {ADDRESS}")
     return collector(*arguments)
 
-queries.active_groups, app.airflow_collector = broken, collector_or_crash
+queries.active_groups, parts.airflow_collector = broken, collector_or_crash
 """
 
 
