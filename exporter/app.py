@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter import __version__, catalogue, parts
+from exporter import __version__, catalogue
 from exporter.clock import Clock
 from exporter.config import Settings, options
 from exporter.dsn import DsnSource
 from exporter.errors import ConfigError
 from exporter.logs import Redactor, configure
+from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.sampler import Sampler, Schedule
 from exporter.samples import Sample
 from exporter.telemetry.exposition import Snapshot
@@ -31,6 +32,7 @@ from exporter.web.server import Server
 
 if TYPE_CHECKING:
     from exporter.collectors.airflow.collector import AirflowCollector
+    from exporter.forward import Forwarder
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
@@ -70,8 +72,8 @@ class App:
         self._responses: Counter[tuple[str, str]] = Counter()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
-        source = parts.dsn_source(settings, environ, redactor) if settings.airflow else None
-        self._forwarder = parts.forwarder(settings)
+        source = _source(settings, environ, redactor)
+        self._forwarder = _forwarder(settings)
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
@@ -93,27 +95,33 @@ class App:
         self, settings: Settings, environ: Mapping[str, str], source: DsnSource | None
     ) -> None:
         if source is not None:
-            self._airflow = parts.airflow_collector(settings, source, self._store, self._clock)
+            from exporter.parts import airflow  # noqa: PLC0415 - loads SQLAlchemy
+
+            self._airflow = airflow.airflow_collector(settings, source, self._store, self._clock)
             self._sampler.add(
                 self._airflow, Schedule(settings.airflow_interval, settings.airflow_timeout)
             )
-        around = parts.Surroundings(
+        around = Surroundings(
             settings,
             environ,
             self._store,
             self._clock,
-            dags=lambda: parts.dag_filter(self._settings),
+            dags=lambda: dag_filter(self._settings),
             known_tasks=lambda: self._airflow.task_names if self._airflow else frozenset(),
             identities=lambda: self._airflow.identities if self._airflow else {},
         )
         if settings.containers:
+            from exporter.parts import containers  # noqa: PLC0415 - for those who use it
+
             self._sampler.add(
-                parts.containers_collector(around),
+                containers.containers_collector(around),
                 Schedule(settings.containers_interval, settings.containers_timeout),
             )
         if settings.tasks:
+            from exporter.parts import tasks  # noqa: PLC0415 - for those who use it
+
             self._sampler.add(
-                parts.tasks_collector(around, self._forwarder),
+                tasks.tasks_collector(around, self._forwarder),
                 Schedule(settings.tasks_interval, settings.tasks_timeout),
             )
 
@@ -186,7 +194,9 @@ class App:
         self._settings = replace(self._settings, **changes)
         configure(self._settings.log_level, self._settings.log_format, self._redactor)
         if self._airflow is not None:
-            self._airflow.reconfigure(parts.airflow_options(self._settings))
+            from exporter.parts import airflow  # noqa: PLC0415 - is loaded by now
+
+            self._airflow.reconfigure(airflow.airflow_options(self._settings))
         self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
@@ -236,6 +246,22 @@ class App:
             for labels, count in self._responses.copy().items()
         ]
         return samples
+
+
+def _source(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> DsnSource | None:
+    if not settings.airflow:
+        return None
+    from exporter.parts.airflow import dsn_source  # noqa: PLC0415 - loads SQLAlchemy
+
+    return dsn_source(settings, environ, redactor)
+
+
+def _forwarder(settings: Settings) -> Forwarder | None:
+    if settings.forward_url is None:
+        return None
+    from exporter.parts.tasks import forwarder  # noqa: PLC0415 - for those who use it
+
+    return forwarder(settings, settings.forward_url)
 
 
 def _limits(settings: Settings) -> Limits:

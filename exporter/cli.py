@@ -52,7 +52,7 @@ def _loaded(given: dict[str, Any]) -> config.Settings:
 
 def _warn(settings: config.Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
     """Log what is given and changes nothing."""
-    from exporter.check import without_effect  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.check.needless import without_effect  # noqa: PLC0415 - `--help` must not wait for it
 
     for text in without_effect(settings, environ, redactor):
         structlog.get_logger("exporter.cli").warning("config.without_effect", reason=text)
@@ -115,7 +115,7 @@ def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
 @_settings_options
 def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Try what the daemon needs, one line for each; exit 0 when all is well, else 2."""
-    from exporter.check import findings  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.check.findings import findings  # noqa: PLC0415 - `--help` must not wait for it
 
     redactor = Redactor()
     try:

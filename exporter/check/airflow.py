@@ -10,7 +10,7 @@ from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.dsn import DsnSource
 from exporter.errors import SourceUnavailableError
-from exporter.parts import airflow_collector
+from exporter.parts.airflow import airflow_collector
 from exporter.samples import Batch
 from exporter.telemetry.store import Store
 

@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from exporter import catalogue
-from exporter.check.airflow import airflow_findings
 from exporter.check.finding import Finding
 from exporter.check.host import host_findings
+from exporter.check.needless import needless
 from exporter.clock import Clock
 from exporter.config import Settings, unknown_variables
-from exporter.dsn import Dsn
 from exporter.errors import ConfigError
 from exporter.logs import Redactor
-from exporter.parts import dsn_source
 from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
@@ -38,27 +36,15 @@ def findings(
     yield from _addresses(settings)
     yield from _state(settings)
     if settings.airflow:
+        from exporter.check.airflow import airflow_findings  # noqa: PLC0415 - loads SQLAlchemy
+        from exporter.parts.airflow import dsn_source  # noqa: PLC0415
+
         source = dsn_source(settings, environ, redactor)
         dsn = source.dsn()
         yield Finding("database address", is_bad=False, text=f"{dsn.redacted} from {source.origin}")
-        yield from _warnings(_needless(settings, dsn))
+        yield from _warnings(needless(settings, dsn))
         yield from airflow_findings(settings, source, store, clock)
     yield from host_findings(settings, environ, store, clock)
-
-
-def without_effect(
-    settings: Settings, environ: Mapping[str, str], redactor: Redactor
-) -> Iterator[str]:
-    """Yield a sentence for each thing that is given and changes nothing; raises ConfigError."""
-    yield from unknown_variables(environ)
-    # Looking for the database may run a program: not without need.
-    if settings.airflow and settings.airflow_schema:
-        yield from _needless(settings, dsn_source(settings, environ, redactor).dsn())
-
-
-def _needless(settings: Settings, dsn: Dsn) -> Iterator[str]:
-    if settings.airflow_schema and dsn.backend == "sqlite":
-        yield f"{settings.airflow_schema.origin}: has no effect, SQLite knows no schemas"
 
 
 def _warnings(texts: Iterable[str]) -> Iterator[Finding]:

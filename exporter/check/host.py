@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from time import sleep
 
-from exporter import catalogue, parts
+from exporter import catalogue
 from exporter.check.finding import Finding
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
+from exporter.parts.containers import containers_collector, has_engine
+from exporter.parts.surroundings import Surroundings, dag_filter
+from exporter.parts.tasks import tasks_collector
 from exporter.samples import Batch
 from exporter.telemetry.store import Store
 
@@ -25,21 +28,21 @@ def host_findings(
     settings: Settings, environ: Mapping[str, str], store: Store, clock: Clock
 ) -> Iterator[Finding]:
     """Try the collectors that are switched on, and the engine that they would follow."""
-    around = parts.Surroundings(
+    around = Surroundings(
         settings,
         environ,
         store,
         clock,
-        dags=lambda: parts.dag_filter(settings),
+        dags=lambda: dag_filter(settings),
         known_tasks=frozenset,
         identities=dict,
     )
     if settings.containers:
-        if parts.has_engine(settings, environ):
+        if has_engine(settings, environ):
             yield _engine(settings)
-        yield from _containers(parts.containers_collector(around), clock)
+        yield from _containers(containers_collector(around), clock)
     if settings.tasks:
-        yield from _tasks(parts.tasks_collector(around, None))
+        yield from _tasks(tasks_collector(around, None))
 
 
 def _engine(settings: Settings) -> Finding:

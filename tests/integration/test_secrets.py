@@ -29,7 +29,7 @@ _LAUNCHER = """
 import os, threading
 from pathlib import Path
 from sqlalchemy import text
-from exporter import parts
+from exporter.parts import airflow as parts
 from exporter.collectors.airflow import queries
 
 PASSWORD, ADDRESS = os.environ["TEST_PASSWORD"], os.environ["TEST_ADDRESS"]

@@ -1,0 +1,27 @@
+"""What is given and changes nothing: told at the start and by `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from exporter.config import Settings, unknown_variables
+from exporter.dsn import Dsn
+from exporter.logs import Redactor
+
+
+def without_effect(
+    settings: Settings, environ: Mapping[str, str], redactor: Redactor
+) -> Iterator[str]:
+    """Yield a sentence for each thing that is given and changes nothing; raises ConfigError."""
+    yield from unknown_variables(environ)
+    # Looking for the database may run a program: not without need.
+    if settings.airflow and settings.airflow_schema:
+        from exporter.parts.airflow import dsn_source  # noqa: PLC0415 - loads SQLAlchemy
+
+        yield from needless(settings, dsn_source(settings, environ, redactor).dsn())
+
+
+def needless(settings: Settings, dsn: Dsn) -> Iterator[str]:
+    """Yield a sentence for each setting that changes nothing for this kind of database."""
+    if settings.airflow_schema and dsn.backend == "sqlite":
+        yield f"{settings.airflow_schema.origin}: has no effect, SQLite knows no schemas"

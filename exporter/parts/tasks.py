@@ -1,0 +1,84 @@
+"""The tasks collector, and who takes over what tries used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from exporter.collectors.tasks.collector import TasksCollector
+from exporter.collectors.tasks.follower import Follower
+from exporter.collectors.tasks.logfile import DEFAULT_TEMPLATE
+from exporter.collectors.tasks.naming import Sources
+from exporter.collectors.tasks.own_cgroup import working_set
+from exporter.collectors.tasks.procfs import Procfs
+from exporter.collectors.tasks.reading import Ended
+from exporter.config import Settings
+from exporter.errors import ConfigError
+from exporter.forward import Forwarder, Totals
+from exporter.identity.own_task import OwnTask
+from exporter.identity.safe_names import SafeNames
+from exporter.kernel.exits import ExitWatch
+from exporter.kernel.kept import Descriptors, descriptor_cap
+from exporter.parts.surroundings import Surroundings
+
+
+def tasks_collector(around: Surroundings, forwarder: Forwarder | None) -> TasksCollector:
+    """Build the tasks collector; what a try used is handed to the forwarder when it ends."""
+    settings = around.settings
+    descriptors = Descriptors(descriptor_cap())
+    pod = around.own_pod()
+    own_task = OwnTask(pod, SafeNames(around.known_tasks), around.label_keys) if pod else None
+    sources = Sources(
+        pod=own_task.task if own_task else lambda: None,
+        log_template=settings.log_pattern or DEFAULT_TEMPLATE,
+        read_environ=settings.read_environ,
+        container=lambda pid: working_set(str(settings.procfs), pid, descriptors),
+        identity=lambda text: around.identities().get(text),
+    )
+    procfs = Procfs(settings.procfs, descriptors)
+
+    def follow(remembered: Mapping[str, str], first_look: float, exits: ExitWatch) -> Follower:
+        return Follower(
+            procfs,
+            sources,
+            first_look=first_look,
+            slow_seconds=settings.tasks_details_interval,
+            remembered=remembered,
+            watch=exits.watch,
+            clock=around.clock,
+        )
+
+    return TasksCollector(
+        follow,
+        around.store.checkpoint(TasksCollector.name),
+        around.clock,
+        dags=around.dags,
+        hand_over=_handing_over(forwarder) if forwarder else None,
+    )
+
+
+def forwarder(settings: Settings, url: str) -> Forwarder:
+    """Build who hands tries over to another exporter; raise ConfigError for what cannot be."""
+    if not settings.tasks or settings.pod_info is None:
+        message = (
+            "--forward.url: needs --collector.tasks, and --kubernetes.pod-info to tell which task "
+            "this pod is for"
+        )
+        raise ConfigError(message)
+
+    return Forwarder(
+        url,
+        token_file=settings.forward_token_file,
+        ca_file=settings.forward_ca_file,
+    )
+
+
+def _handing_over(to: Forwarder) -> Callable[[Ended], None]:
+
+    def hand_over(ended: Ended) -> None:
+        used = ended.used
+        totals = Totals(
+            ended.task, used.cpu_seconds, ended.peak_bytes, used.read_bytes, used.written_bytes
+        )
+        to.send(totals)
+
+    return hand_over
