@@ -124,7 +124,8 @@ def hierarchies_seen_by(procfs: str, pid: int) -> Hierarchies | None:
     for name in ("sys", "fs", "cgroup"):
         directory += f"/{name}"
         # A link made in the container would lead us through our own file system.
-        if Path(directory).is_symlink():
+        # (`Path.is_symlink` raises where we may not look; then there is nothing to be seen either.)
+        if os.path.islink(directory):  # noqa: PTH114
             return None
     found = hierarchies_in(directory)
     shown = set(found.by_controller.values())

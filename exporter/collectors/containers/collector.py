@@ -77,7 +77,10 @@ class ContainersCollector(Collector):
         """Read every container there is."""
         self._begin()
         now = self._clock.monotonic()
-        found = self._tree.found(now) or self._siblings.found()
+        found = self._tree.found(now)
+        beside = not found
+        if beside:
+            found = self._siblings.found()
         self._join(found)
         living = list(self._members.values())
         seconds = self._parents.read({member.place.parent for member in living})
@@ -99,7 +102,7 @@ class ContainersCollector(Collector):
         if self._last_resort is not None:
             self._last_resort.update(found.keys(), now)
             samples += self._last_resort.samples()
-        return Batch(gauges={"containers": samples}, trouble=self._trouble(found))
+        return Batch(gauges={"containers": samples}, trouble=self._trouble(beside=beside))
 
     def close(self) -> None:
         """End the threads that wait for processes, the engine and Kubernetes."""
@@ -164,14 +167,9 @@ class ContainersCollector(Collector):
             if member.ended_at is None:
                 yield Sample(catalogue.TASK_CONTAINER_INFO, identity.info, 1.0)
 
-    def _trouble(self, found: Mapping[str, Found]) -> str | None:
+    def _trouble(self, *, beside: bool) -> str | None:
         if (trouble := self._names.trouble) is not None:
             return trouble
         if self._last_resort is not None and self._last_resort.trouble is not None:
             return self._last_resort.trouble
-        if not found and self._siblings.unreadable:
-            return (
-                f"{self._siblings.unreadable} containers are in sight and none may be read: run "
-                "with the user id of their processes"
-            )
-        return None
+        return self._siblings.trouble if beside else None

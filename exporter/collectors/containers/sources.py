@@ -80,8 +80,8 @@ class Siblings:
         self._procfs = procfs
         self._places: dict[str, Place | None] = {}
         self._known: dict[str, Found] = {}
-        self.unreadable = 0
-        """Containers in sight that may not be read."""
+        self.trouble: str | None = None
+        """Why no container but our own can be read, in a sentence."""
 
     def found(self) -> Mapping[str, Found]:
         """Return the readable containers by id; raise SourceUnavailableError without processes."""
@@ -100,8 +100,19 @@ class Siblings:
             name: self._known.get(name) or self._through(each) for name, each in members.items()
         }
         self._known = {name: each for name, each in found.items() if each is not None}
-        self.unreadable = len(found) - len(self._known)
+        self.trouble = self._hidden(len(found) - len(self._known))
         return self._known
+
+    def _hidden(self, unreadable: int) -> str | None:
+        own = self._places.get(str(os.getpid()))
+        others = self._known.keys() - {own.container_id if own else ""}
+        # One that is hidden is usual: the container that holds a pod together is another user's.
+        if others or not unreadable:
+            return None
+        return (
+            f"{unreadable} containers are in sight and none may be read: run with the user id of "
+            "their processes"
+        )
 
     def _place(self, pid: str) -> Place | None:
         paths = membership(self._procfs, int(pid)) or {}
