@@ -36,7 +36,7 @@ _JOBS = {
     2: ("SchedulerJob", "TriggererJob"),
     3: ("SchedulerJob", "TriggererJob", "DagProcessorJob"),
 }
-_DAGS = ("outcomes", "good", "waits", "held", "often", "daily", "full", "sleeping")
+_DAGS = ("outcomes", "good", "waits", "held", "often", "daily", "full", "sleeping", "burning")
 _POOLS = (
     ("narrow", "2", "two at a time"),
     ("crowd", "3", "deferred tasks keep their slot", "--include-deferred"),
@@ -55,6 +55,9 @@ class Cluster:
         self.dsn = dsn
         self._directory = directory
         self._release = directory / "release"
+        self.truths = directory / "truths"
+        """Where tasks write down what they have used."""
+        self.truths.mkdir()
         self._binaries = installed(version) / "bin"
         self._port = free_port()
         self._environment = self._settings()
@@ -256,5 +259,6 @@ class Cluster:
             "PYTHONDONTWRITEBYTECODE": "1",
             "AIRFLOW_HOME": str(home),
             "TEST_RELEASE_FILE": str(self._release),
+            "TEST_TRUTHS": str(self.truths),
             **{f"AIRFLOW__{name}": value for name, value in settings.items()},
         }

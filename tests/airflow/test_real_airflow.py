@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +50,10 @@ class Outcome:
     """The scrape after everything had stopped."""
     log: str
     """Of the exporter."""
+    alone: Samples
+    """The scrape of another exporter that has no database and no containers."""
+    truths: list[dict[str, Any]]
+    """What tasks that burn CPU wrote down: task_id, cpu (seconds), peak (bytes or None)."""
 
 
 @pytest.fixture(scope="module", params=VERSIONS or ["none"])
@@ -65,7 +71,7 @@ def outcome(
     ):
         dsn = cluster.dsn
         start = record(dsn)
-        with _exporter(directory, dsn) as exporter:
+        with _exporter(directory, dsn) as exporter, _alone(directory) as alone:
             exporter.wait_ready()
             watch = Watch(exporter)
             cluster.start()
@@ -75,7 +81,11 @@ def outcome(
             time.sleep(2 * _LATE_SECONDS)
             watch.stop()
             history, end = recorded(dsn, start)
-            yield Outcome(version, history, end, watch, exporter.families(), exporter.log())
+            truths = [json.loads(each.read_text()) for each in cluster.truths.iterdir()]
+            yield Outcome(
+                version, history, end, watch, exporter.families(), exporter.log(),
+                alone.families(), truths,
+            )  # fmt: skip
 
 
 @contextmanager
@@ -102,6 +112,11 @@ def _exporter(directory: Path, dsn: str) -> ExporterProcess:
     return ExporterProcess(directory, *(str(part) for pair in arguments.items() for part in pair))
 
 
+def _alone(directory: Path) -> ExporterProcess:
+    arguments = ("--no-collector.airflow", "--no-collector.containers", "--series.hold", "0s")
+    return ExporterProcess(directory, *arguments)
+
+
 def _play(cluster: Cluster) -> None:
     """Let tasks end in every way, with a user who marks and clears."""
     for dag_id in ("outcomes", "good", "waits", "held"):
@@ -111,6 +126,7 @@ def _play(cluster: Cluster) -> None:
     # Its worker notices with the next heartbeat, and until then could still write its own end.
     time.sleep(8)
     cluster.release()
+    cluster.trigger("burning", RUN)
     cluster.pause("often")
     cluster.wait_until(cluster.finished, "every run has ended", 180)
     cluster.clear("outcomes", RUN, "succeeding", "timed_out", "blocked")
@@ -147,6 +163,28 @@ def test_gauges_were_the_rows_all_the_time(outcome: Outcome, family: str) -> Non
         states = timeline.between(since, moment)
         lines += unexplained((moment, _of(ours, family)), states, since, [family])
     assert lines == []
+
+
+@pytest.mark.parametrize("source", ["alone", "last"])
+def test_tasks_have_used_what_they_wrote_down(outcome: Outcome, source: str) -> None:
+    ours = getattr(outcome, source)
+    told = {}
+    for task_id, instances in {"heavy": 1, "half": 1, "shell": 1, "mapped": 3}.items():
+        true = [each for each in outcome.truths if each["task_id"] == task_id]
+        assert len(true) == instances
+        labels = frozenset({("dag_id", "burning"), ("task_id", task_id)})
+        cpu, truth_cpu = ours["task_cpu_seconds_total", labels], sum(each["cpu"] for each in true)
+        told[task_id] = (cpu, truth_cpu)
+        # Each ends a little later than it writes: its last report to Airflow costs CPU as well.
+        assert cpu == pytest.approx(truth_cpu, rel=0.2 if task_id == "half" else 0.05), told
+        assert ours["task_peak_memory_bytes_count", labels] == instances
+        if task_id == "heavy":
+            peak = ours["task_peak_memory_bytes_sum", labels]
+            assert peak == pytest.approx(true[0]["peak"], rel=0.1)
+    print(source, told)
+    assert ours["task_unattributed_processes", frozenset()] == 0
+    running = {value for (name, _), value in ours.items() if name == "task_running_instances"}
+    assert running <= {0.0}
 
 
 def test_no_sample_failed_and_none_was_old(outcome: Outcome) -> None:
