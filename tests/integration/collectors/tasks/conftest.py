@@ -96,7 +96,7 @@ class Try:
 
     def ended(self, host):
         """Return the ends that a host was told of; others may run tries at the same time."""
-        return [one for one in host.ended if one.task[:2] == self.name]
+        return [one for one in host.ended if (one.task.dag_id, one.task.task_id) == self.name]
 
     def done(self):
         return self.process.poll() is not None
