@@ -9,7 +9,7 @@ SEEDS ?= 5
 TRIES ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db airflow-test exactness schemas docs golden lock clean
+.PHONY: help venv demo test check bench bench-db bench-containers airflow-test exactness schemas docs golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,11 +41,14 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/airflow-perf-exporter bundle reference --check docs
 
-bench: bench-db $(PRODUCTION)/.complete ## print what a sample and a scrape cost
+bench: bench-db bench-containers $(PRODUCTION)/.complete ## print what a sample and a scrape cost
 	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
 
 bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 	$(BIN)/python -m bench.database --rows $(ROWS)
+
+bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API (root, docker.io, cc)
+	$(BIN)/python -m bench.containers
 
 airflow-test: $(STAMP) ## install real Airflow VERSIONS, run DAGs, compare with the database
 	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow tests/airflow
