@@ -12,7 +12,7 @@ TRIES ?= 2000
 .PHONY: help venv demo test check bench bench-db bench-containers airflow-test exactness schemas docs golden lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 venv: $(STAMP) ## make .venv with everything that running and testing need
 
@@ -47,7 +47,7 @@ bench: bench-db bench-containers $(PRODUCTION)/.complete ## print what a sample 
 bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 	$(BIN)/python -m bench.database --rows $(ROWS)
 
-bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API (root, docker.io, cc)
+bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API
 	$(BIN)/python -m bench.containers
 
 airflow-test: $(STAMP) ## install real Airflow VERSIONS, run DAGs, compare with the database
