@@ -116,7 +116,7 @@ def _collector(docker: DockerEngine, count: int) -> tuple[float, float]:
         options=Options(details_interval_seconds=1000.0),
     )
     try:
-        while len(collector.sample().gauges["containers"]) < count:
+        while len(collector.sample().gauges["usage"]) < count:
             sleep(0.1)
         fast = _median(collector.sample)
         slow = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exporter.catalogue import Family
 
@@ -14,9 +15,11 @@ EntryKey = tuple[str, str]
 """Section and key of a checkpoint entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value: a gauge's or mirrored counter's level, an increment, or an observation."""
+class Sample(NamedTuple):
+    """One value: a gauge's or mirrored counter's level, an increment, or an observation.
+
+    A tuple, for thousands are made at a time, and a frozen dataclass takes three times as long.
+    """
 
     family: Family
     labels: Labels

@@ -76,7 +76,7 @@ def _containers(collector: Collector, clock: Clock) -> Iterator[Finding]:
         collector.close()
     if batch.trouble is not None:
         yield Finding("containers", is_bad=True, text=batch.trouble, fix=_FIX)
-    found = [each for each in batch.gauges["containers"] if each.family is catalogue.CONTAINER_CPU]
+    found = [each for each in batch.gauges["usage"] if each.family is catalogue.CONTAINER_CPU]
     served = sum(each.labels[3] is not None for each in found)
     text = f"{len(found)} are measured, {served} of them serve one task"
     yield Finding("containers", is_bad=False, text=text)

@@ -47,7 +47,7 @@ class Hierarchy:
             path = named
         elif named == self.root:
             path = "/"
-        elif named.startswith(self.root.rstrip("/") + "/"):
+        elif named.startswith(self.root + "/"):
             path = named[len(self.root) :]
         else:
             return None

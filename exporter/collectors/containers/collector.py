@@ -61,6 +61,8 @@ class ContainersCollector(Collector):
         """Opened when the engine told of their start; taken over by the next sample."""
         self._lock = threading.Lock()
         self._details_at = 0.0
+        self._parts: list[object] = []
+        """What the details were last made of."""
 
     def started(self, told: EngineContainer) -> None:
         """Open a container that the engine has just started: it may end before the next sample."""
@@ -98,11 +100,18 @@ class ContainersCollector(Collector):
             self._details_at = now + self._options.details_interval_seconds
             for member in self._members.values():
                 member.read_details()
-        samples = [*self._samples(now), *self._parents.samples()]
+        shown = self._shown(now)
+        usage = [*_usage(shown), *self._parents.samples()]
         if self._last_resort is not None:
             self._last_resort.update(found.keys(), now)
-            samples += self._last_resort.samples()
-        return Batch(gauges={"containers": samples}, trouble=self._trouble(beside=beside))
+            usage += self._last_resort.samples()
+        sets: dict[str, list[Sample]] = {"usage": usage}
+        # Half a dozen series each, that change seldom: made when there is something new in them.
+        parts: list[object] = [(each.identity, each.slow, each.ended_at) for each in shown]
+        if parts != self._parts:
+            self._parts = parts
+            sets["details"] = [*self._details(shown)]
+        return Batch(gauges=sets, trouble=self._trouble(beside=beside))
 
     def close(self) -> None:
         """End the threads that wait for processes, the engine and Kubernetes."""
@@ -148,17 +157,20 @@ class ContainersCollector(Collector):
 
     # What is exposed.
 
-    def _samples(self, now: float) -> Iterator[Sample]:
-        taken: set[Labels] = set()
-        # The living first: of several with the same labels the newest is exposed.
+    def _shown(self, now: float) -> list[Member]:
+        """Return what is exposed: of several with the same labels the newest that lives."""
+        shown: dict[Labels, Member] = {}
         living = sorted(self._members.values(), key=lambda member: -member.since)
         for member in (*living, *reversed(self._ended)):
             identity = self._names.identity(member, now)
-            if identity is None or identity.labels in taken:
+            if identity is not None:
+                shown.setdefault(identity.labels, member)
+        return list(shown.values())
+
+    def _details(self, shown: list[Member]) -> Iterator[Sample]:
+        for member in shown:
+            if (identity := member.identity) is None:
                 continue
-            taken.add(identity.labels)
-            if member.fast is not None:
-                yield from fast_samples(identity.labels, member.fast)
             if member.slow is not None:
                 yield from slow_samples(identity.labels, member.slow)
             started = self._names.started_wall(member)
@@ -173,3 +185,9 @@ class ContainersCollector(Collector):
         if self._last_resort is not None and self._last_resort.trouble is not None:
             return self._last_resort.trouble
         return self._siblings.trouble if beside else None
+
+
+def _usage(shown: list[Member]) -> Iterator[Sample]:
+    for member in shown:
+        if member.identity is not None and member.fast is not None:
+            yield from fast_samples(member.identity.labels, member.fast)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from exporter.collectors.containers.identity import Identity
 from exporter.collectors.containers.sources import Found
+from exporter.filters import DagFilter
 from exporter.kernel.cgroup import Cgroup, Fast
 from exporter.kernel.kept import Descriptors
 from exporter.kernel.slow import Slow
@@ -22,6 +23,9 @@ class Member:
         self.made_wall = _made(found)
         """When its cgroup was made, Unix seconds; None where that cannot be told."""
         self.identity: Identity | None = None
+        self.told: object = None
+        """By what the engine told of it the container was named, and by which filter."""
+        self.dags: DagFilter | None = None
         self.fast: Fast | None = None
         self.slow: Slow | None = None
         self.ended_at: float | None = None

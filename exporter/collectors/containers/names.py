@@ -61,6 +61,10 @@ class Names:
 
         It is settled before it is first exposed, and after that only the engine renames.
         """
+        told, dags = self._engine_tells(member), self._naming.dags()
+        if told is not None and member.told is told and member.dags == dags:
+            return member.identity
+        member.dags = dags
         found = self._told(member)
         # Of what has ended nobody tells any more.
         waits = member.ended_at is None and now - member.since < SETTLE_SECONDS
@@ -78,8 +82,11 @@ class Names:
 
     def started_wall(self, member: Member) -> float | None:
         """Return when a container started, in Unix seconds, as far as that is known."""
-        told = self._engine.containers.get(member.place.container_id) if self._engine else None
+        told = self._engine_tells(member)
         return (told.started_at if told else None) or member.made_wall
+
+    def _engine_tells(self, member: Member) -> EngineContainer | None:
+        return self._engine.containers.get(member.place.container_id) if self._engine else None
 
     @property
     def _nobody(self) -> bool:
@@ -88,9 +95,12 @@ class Names:
     def _told(self, member: Member) -> Identity | None:
         place = member.place
         if self._engine is not None:
-            told = self._engine.containers.get(place.container_id)
+            told = self._engine_tells(member)
             if told is not None:
-                return self._naming.of_engine(place, told)
+                identity = self._naming.of_engine(place, told)
+                # What is settled stays, until the engine tells otherwise.
+                member.told = told if identity.is_settled else None
+                return identity
         if self._pods is not None:
             container = self._pods.containers.get(place.container_id)
             pod = self._pods.pods.get(container.pod_uid) if container else None

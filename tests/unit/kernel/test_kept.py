@@ -153,6 +153,10 @@ def test_a_whole_file_is_read_up_to_the_limit(tmp_path):
     assert whole(str(path), 70_000) == b"x" * 70_000
 
 
+def test_a_file_that_the_kernel_hands_out_by_the_page_is_read_on():
+    assert len(whole("/proc/self/smaps", 20_000)) == 20_000
+
+
 def test_a_removed_cgroup_is_gone_for_good_though_its_path_is_used_again(descriptors):
     with real_cgroup() as (_, directories):
         directory = directories[0]

@@ -27,6 +27,10 @@ def test_octal_escapes_are_undone():
     ]
 
 
+def test_an_escape_beyond_a_byte_does_not_raise():
+    assert len(mounts(rb"1 2 0:3 / /a\777 rw - cgroup2 none rw" + b"\n")) == 1
+
+
 def test_a_cut_line_is_left_out():
     assert mounts(V2 + V1[:-1]) == mounts(V2)
 

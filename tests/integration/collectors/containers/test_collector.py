@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from time import sleep
 
@@ -48,6 +49,7 @@ class Host:
             clock,
             options=Options(details_interval_seconds=0.0),
         )
+        self.sets = {}
         self.values = {}
         self.trouble = None
 
@@ -56,7 +58,8 @@ class Host:
         self.collector.accepted()
         self.trouble = batch.trouble
         self.values = {}
-        for sample in batch.gauges["containers"]:
+        self.sets.update(batch.gauges)
+        for sample in chain.from_iterable(self.sets.values()):
             key = (sample.family, sample.labels)
             assert key not in self.values, "a series stands twice"
             self.values[key] = sample.value

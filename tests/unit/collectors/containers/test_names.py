@@ -24,7 +24,9 @@ LONG = "a_very_long_dag_id_" * 5
 
 def member(pod_uid=None, since=0.0):
     place = Place(ID, pod_uid, "docker", f"/docker/{ID}", "/docker")
-    return SimpleNamespace(place=place, since=since, identity=None, made_wall=5.0, ended_at=None)
+    return SimpleNamespace(
+        place=place, since=since, identity=None, made_wall=5.0, ended_at=None, told=None, dags=None
+    )
 
 
 ALL_DAGS = DagFilter()
@@ -138,6 +140,17 @@ def test_a_filtered_dag_is_not_told():
     hidden = naming(dags=DagFilter(exclude=re.compile("d")))
     names = Names(hidden, engine=engine(told(dag_id="d", task_id="t")))
     assert names.identity(member(), 0.0).labels == (None, None, "etl", None, None)
+
+
+def test_a_filter_that_changes_is_followed():
+    filters = [DagFilter(), DagFilter(exclude=re.compile("d"))]
+    known = Naming(LabelKeys(), SafeNames(lambda: ()), lambda: filters[0])
+    names = Names(known, engine=engine(told(dag_id="d", task_id="t")))
+    subject = member()
+    assert names.identity(subject, 0.0).dag_id == "d"
+    assert names.identity(subject, 1.0) is names.identity(subject, 2.0)
+    del filters[0]
+    assert names.identity(subject, 3.0).dag_id is None
 
 
 def test_beside_us_in_a_pod_the_downward_api_tells(tmp_path):
