@@ -44,7 +44,7 @@ CONTAINER_PEAK = _gauge(
 CONTAINER_OOM = _counter(
     "container_oom_events_total", "Processes of the container that the kernel killed for memory."
 )
-CONTAINER_PROCESSES = _gauge("container_processes", "Processes and threads in the container.")
+CONTAINER_PROCESSES = _gauge("container_processes", "Processes in the container.")
 CONTAINER_START_TIME = _gauge("container_start_time_seconds", "When the container started.")
 CONTAINER_MEMORY_LIMIT = _gauge(
     "container_spec_memory_limit_bytes", "Memory limit; absent when there is none."
