@@ -109,6 +109,15 @@ def test_without_limits_there_are_none(descriptors):
         cgroup.close()
 
 
+def test_version_1_counts_the_children_too(descriptors):
+    cgroup = Cgroup(hierarchies("docker-cgroupfs").at(f"/docker/{cid('docker-b')}"), descriptors)
+    slow = cgroup.slow()
+    assert (slow.memory_rss_bytes, slow.memory_cache_bytes) == (12_000_000, 6_000_000)
+    assert slow.memory_working_set_bytes == 16_000_000
+    assert (slow.memory_mapped_file_bytes, slow.memory_swap_bytes) == (1_000_000, 8192)
+    cgroup.close()
+
+
 def test_in_a_hybrid_pressure_comes_from_version_2(descriptors):
     cgroup = Cgroup(hierarchies("hybrid").at(RECORDED), descriptors)
     assert cgroup.fast() == Fast(1.086149879, 28667904, 50331648, 1)
@@ -347,3 +356,14 @@ def test_a_tick_reads_each_file_once_and_opens_nothing(descriptors, monkeypatch)
         "memory.events",
     ]
     cgroup.close()
+
+
+def test_a_look_reads_each_file_once(descriptors, monkeypatch):
+    calls = []
+    read = KeptFile.read
+    monkeypatch.setattr(KeptFile, "read", lambda file: calls.append(file.path) or read(file))
+    for layout, path in (("docker-systemd", V2), ("docker-cgroupfs", RECORDED)):
+        cgroup = Cgroup(hierarchies(layout).at(path), descriptors)
+        cgroup.slow()
+        cgroup.close()
+    assert len(calls) == len(set(calls))

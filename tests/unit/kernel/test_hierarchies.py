@@ -155,6 +155,12 @@ def test_a_process_is_in_other_directories_under_each_controller():
     }
 
 
+def test_in_version_2_one_path_serves_every_controller():
+    homes = hierarchies("docker-systemd").of({UNIFIED: "/system.slice"})
+    assert set(homes) == {*CONTROLLERS, UNIFIED}
+    assert {Path(home.directory).name for home in homes.values()} == {"system.slice"}
+
+
 @pytest.mark.parametrize(
     ("layout", "expected"),
     [("sidecar-v2", ALL_V2), ("sidecar-v1", {c: (1, c) for c in CONTROLLERS})],

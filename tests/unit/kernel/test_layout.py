@@ -32,6 +32,7 @@ def test_every_layout_is_identified_from_its_path_and_from_below_it(place):
         "/user.slice/user-1000.slice",
         f"/system.slice/var-lib-docker-containers-{ID}-mounts-shm.mount",
         f"/system.slice/{ID}.mount",
+        f"/docker/{OUTER}/system.slice/run-{ID}-shm.mount",
         f"/machine.slice/libpod-conmon-{ID}.scope",
         f"/kubepods.slice/kubepods-pod{UID}.slice/crio-conmon-{ID}.scope",
         f"/docker/{OUTER}/kubepods/crio-conmon-{ID}.scope",
