@@ -15,6 +15,8 @@ from exporter.samples import Sample
 ROUND_EVERY_SECONDS = 30.0
 MISSING_SECONDS = 10.0
 """How long a running container may have no cgroup in sight: it may just be starting or ending."""
+HOLD_SECONDS = 3 * ROUND_EVERY_SECONDS
+"""How long readings stay while no round succeeds."""
 
 
 class LastResort:
@@ -28,6 +30,11 @@ class LastResort:
         self._since: dict[str, float] = {}
         self._wanted: frozenset[str] = frozenset()
         self._readings: Mapping[str, StatsReading] = {}
+        """What the last good round told, by the poller's thread."""
+        self._told: Mapping[str, StatsReading] = self._readings
+        """What of these was taken last."""
+        self._held: Mapping[str, StatsReading] = self._readings
+        self._held_until = 0.0
         self._poller = Poller("docker-stats", ROUND_EVERY_SECONDS, self._ask)
 
     def start(self) -> None:
@@ -45,9 +52,14 @@ class LastResort:
         """Note which containers are measured otherwise; `now` is monotonic."""
         unseen = self._engine.containers.keys() - seen
         self._since = {name: self._since.get(name, now) for name in unseen}
+        had_none = not self._wanted
         self._wanted = frozenset(
             name for name, since in self._since.items() if now - since >= MISSING_SECONDS
         )
+        if self._wanted and had_none:
+            # The last round had nothing to ask for, and the next may be half a minute away.
+            self._poller.hurry()
+        self._hold(now)
 
     @property
     def trouble(self) -> str | None:
@@ -63,7 +75,7 @@ class LastResort:
 
     def samples(self) -> Iterator[Sample]:
         """Make the samples of what the last round told."""
-        for name, reading in self._readings.items():
+        for name, reading in self._held.items():
             told = self._engine.containers.get(name)
             if told is None or name not in self._wanted:
                 continue
@@ -76,6 +88,13 @@ class LastResort:
             ):
                 yield Sample(family, identity.labels, float(value))
             yield Sample(catalogue.TASK_CONTAINER_INFO, identity.info, 1.0)
+
+    def _hold(self, now: float) -> None:
+        """Take what the last good round told, for as long as it may be held."""
+        told = self._readings
+        if told is not self._told:
+            self._told, self._held_until = told, now + HOLD_SECONDS
+        self._held = told if now < self._held_until else {}
 
     def _ask(self) -> None:
         if self._stats is not None:

@@ -15,7 +15,8 @@ class Poller:
         """Prepare; nothing is asked before `start`."""
         self._interval_seconds = interval_seconds
         self._ask = ask
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._due = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.rounds = 0
         """Good answers so far."""
@@ -28,10 +29,19 @@ class Poller:
 
     def stop(self) -> None:
         """Ask no more; one that hangs is left to the end of the process."""
-        self._stopped.set()
+        self._stopped = True
+        self._due.set()
+
+    def hurry(self) -> None:
+        """Ask again at once, or when the answer under way is there."""
+        self._due.set()
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
+            # Before asking: what is wanted meanwhile may come too late for this answer.
+            self._due.clear()
+            if self._stopped:
+                return
             try:
                 self._ask()
             except SourceUnavailableError as error:
@@ -39,4 +49,4 @@ class Poller:
             else:
                 self.trouble = None
                 self.rounds += 1
-            self._stopped.wait(self._interval_seconds)
+            self._due.wait(self._interval_seconds)

@@ -11,13 +11,10 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.kernel.hierarchies import found_hierarchies
-from exporter.kernel.parse import field, number
+from tests.integration.roles.kernel_figures import cpu_seconds, memory_bytes, samples_of, value
 from tests.support.exporter import ROOT
 
-HIERARCHIES = found_hierarchies()
 UID = 50000
 PORT = 10112
 PATIENCE_SECONDS = 30
@@ -69,11 +66,7 @@ class Sidecar:
         deadline = monotonic() + PATIENCE_SECONDS
         while True:
             text = self.scrape()
-            found = [
-                sample
-                for family in text_string_to_metric_families(text)
-                for sample in family.samples
-            ]
+            found = samples_of(text)
             if condition(found):
                 return found
             if monotonic() > deadline:
@@ -86,35 +79,10 @@ class Sidecar:
         return self._docker.client.api.inspect_container(self.id)["State"]["Pid"]
 
 
-def value(samples, name, **labels):
-    return next(
-        (
-            each.value
-            for each in samples
-            if each.name == name and labels.items() <= each.labels.items()
-        ),
-        None,
-    )
-
-
-def kernel(container_id):
-    homes = HIERARCHIES.at(f"/docker/{container_id}")
-
-    def content(controller, v1, v2):
-        home = homes[controller]
-        return (Path(home.directory) / (v1 if home.version == 1 else v2)).read_bytes()
-
-    cpu = content("cpuacct", "cpuacct.usage", "cpu.stat")
-    seconds = (
-        number(cpu) / 1e9 if homes["cpuacct"].version == 1 else field(cpu, b"usage_usec") / 1e6
-    )
-    return seconds, number(content("memory", "memory.usage_in_bytes", "memory.current"))
-
-
 def test_it_reads_its_neighbours_exact_figures_without_any_privilege(docker):
     worker = docker.run("worker", ["sh", "-c", BUSY], user=f"{UID}:0")
     before = -1.0
-    while (now := kernel(worker)[0]) != before:
+    while (now := cpu_seconds(worker)) != before:
         before = now
         sleep(1.0)
     sidecar = Sidecar(docker, "sidecar", worker)
@@ -122,10 +90,10 @@ def test_it_reads_its_neighbours_exact_figures_without_any_privilege(docker):
     samples = sidecar.until(
         lambda found: value(found, "container_cpu_usage_seconds_total", container=short)
     )
-    seconds, usage = kernel(worker)
     cpu = value(samples, "container_cpu_usage_seconds_total", container=short)
-    assert cpu == pytest.approx(seconds, rel=0.02)
-    assert value(samples, "container_memory_usage_bytes", container=short) == usage
+    assert cpu == pytest.approx(cpu_seconds(worker), rel=0.02)
+    usage = value(samples, "container_memory_usage_bytes", container=short)
+    assert usage == memory_bytes(worker)
     assert value(samples, "airflow_perf_exporter_collector_success", collector="containers") == 1.0
     maps = Path(f"/proc/{sidecar.pid()}/maps").read_text()
     status = Path(f"/proc/{sidecar.pid()}/status").read_text()

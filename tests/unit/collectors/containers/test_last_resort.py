@@ -52,13 +52,14 @@ def test_where_it_is_allowed_the_engine_tells():
     last.update((), 0.0)
     last.update((), MISSING_SECONDS)
     last._ask()
+    last.update((), MISSING_SECONDS + 1)
     values = {each.family: each.value for each in last.samples()}
     assert values[catalogue.CONTAINER_CPU] == 12.5
     assert values[catalogue.CONTAINER_USAGE] == 3000.0
     assert values[catalogue.CONTAINER_WORKING_SET] == 2000.0
     assert last.trouble is None
     assert stats.asked == [{ID}]
-    last.update({ID}, MISSING_SECONDS + 1)
+    last.update({ID}, MISSING_SECONDS + 2)
     assert not [*last.samples()]
     last.stop()
     assert stats.closed
@@ -83,3 +84,16 @@ def test_a_poller_tells_what_is_wrong_until_it_is_well():
     assert troubles[:2] == [None, "it hangs"]
     assert poller.trouble is None
     assert poller.rounds >= 1
+
+
+def test_a_poller_hurries_when_it_is_told_to_and_ends_at_once_when_it_waits():
+    asked = Event()
+    poller = Poller("test-poller", 600.0, asked.set)
+    poller.start()
+    assert asked.wait(5.0)
+    asked.clear()
+    poller.hurry()
+    assert asked.wait(5.0)
+    poller.stop()
+    poller._thread.join(5.0)
+    assert not poller._thread.is_alive()
