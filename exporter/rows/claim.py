@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+MAX_AMOUNT = 2**53 - 1
+"""Most rows or bytes of one claim: up to here a counter is exact."""
+MAX_SECONDS = 10 * 366 * 86400.0
+MAX_NAME = 200
+"""Longest pipeline or stage, in characters."""
+
+N = TypeVar("N", int, float)
 
 
 class TryId(NamedTuple):
@@ -31,6 +40,10 @@ class Source(IntEnum):
     """The DAG's author, or a container, said so."""
 
 
+Part = tuple[Source, "str | None", "str | None"]
+"""Source, pipeline and stage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """How much one source says that a try wrote for one pipeline and stage; None is unknown."""
@@ -44,6 +57,35 @@ class Claim:
     """The time that the data took; unknown, it is the try's duration."""
 
     @property
-    def part(self) -> tuple[Source, str | None, str | None]:
+    def part(self) -> Part:
         """What a later claim on the same try replaces; a try may write for several stages."""
         return (self.source, self.pipeline, self.stage)
+
+    @property
+    def tells(self) -> bool:
+        """Whether any amount of data is known; seconds alone tell nothing."""
+        return self.rows is not None or self.bytes is not None
+
+
+def merged(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return one claim a part, the largest of each field: the order of arrival does not matter."""
+    parts: dict[Part, Claim] = {}
+    for claim in claims:
+        known = parts.get(claim.part)
+        parts[claim.part] = claim if known is None else _largest(known, claim)
+    return tuple(parts.values())
+
+
+def _largest(one: Claim, other: Claim) -> Claim:
+    return replace(
+        one,
+        rows=_larger(one.rows, other.rows),
+        bytes=_larger(one.bytes, other.bytes),
+        seconds=_larger(one.seconds, other.seconds),
+    )
+
+
+def _larger(one: N | None, other: N | None) -> N | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
