@@ -1,8 +1,9 @@
 """One client's connection: requests in, answers out, and a deadline on every wait.
 
 It is a state machine driven by the event loop, without a task of its own: *reading* a request,
-*sending* an answer (reading is paused, so pipelined requests wait in the kernel), or *lingering*
-after the last answer. Exactly one timer runs in each state.
+*waiting* for an answer that another thread makes, *sending* an answer (in both, reading is paused,
+so pipelined requests wait in the kernel), or *lingering* after the last answer. Exactly one timer
+runs in each state.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import cast
 
 import h11
 
 from exporter.web import wire
-from exporter.web.messages import Response, sentence
+from exporter.web.messages import OTHER, Pending, Response, WithBody
 from exporter.web.traffic import Traffic
 
 _REFUSALS = {
     408: "The request did not arrive in time.",
+    411: "The length of the body must be announced.",
+    413: "The body is too large.",
     431: "The request's header is too large.",
     505: "Only HTTP/1 is spoken here.",
 }
@@ -36,6 +40,9 @@ class Connection(asyncio.BufferedProtocol):
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
         self._slices: Iterator[bytes] = iter(())
         self._timer: asyncio.TimerHandle | None = None
+        self._wanted: WithBody | None = None
+        self._body = bytearray()
+        self._pending: Pending | None = None
         self._idle = self._sending = self._last = self._lingering = self._blocked = False
         self._to_head = False
 
@@ -84,6 +91,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the loop's signature
         """Give back what the connection held."""
         self._arm(0, None)
+        self._pending = None
         if self._sending:
             self._sending = False
             self._traffic.in_flight -= 1
@@ -93,7 +101,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def retire(self) -> None:
         """Close now unless a request is under way or half arrived."""
-        if self._lingering or not (self._sending or self._http.trailing_data[0]):
+        busy = self._sending or self._pending is not None or self._half_arrived
+        if self._lingering or not busy:
             self._transport.close()
 
     def cut(self) -> None:
@@ -102,40 +111,99 @@ class Connection(asyncio.BufferedProtocol):
 
     # Reading.
 
+    @property
+    def _half_arrived(self) -> bool:
+        return self._wanted is not None or bool(self._http.trailing_data[0])
+
     def _advance(self) -> None:
         """Answer the next request that has arrived whole, or wait for more bytes."""
         try:
             event = self._http.next_event()
+            while isinstance(event, h11.Data):
+                self._body += event.data
+                event = self._http.next_event()
             if event is h11.NEED_DATA:
                 self._transport.resume_reading()
             elif isinstance(event, h11.Request):
-                self._to_head = event.method == b"HEAD"
-                # Here a body would be gathered, up to a limit, before answering. None is
-                # wanted yet: who announces one is answered at once and closed.
-                whole = isinstance(self._http.next_event(), h11.EndOfMessage)
-                self._answer(event, last=not whole)
+                self._begin(event)
+            elif isinstance(event, h11.EndOfMessage) and self._wanted is not None:
+                body, self._body = bytes(self._body), bytearray()
+                answer = self._traffic.answer_to_body(self._wanted, body)
+                self._wanted = None
+                self._answer(answer, last=False)
         except h11.RemoteProtocolError as error:
             self._refuse(error.error_status_hint)
 
-    def _answer(self, event: h11.Request, *, last: bool) -> None:
-        if not event.http_version.startswith(b"1."):
-            self._refuse(505)
-        elif wire.header_bytes(event) > self._limits.header_bytes:
-            self._refuse(431)
-        elif wire.framed_twice(event):
-            self._refuse(400)
+    def _begin(self, event: h11.Request) -> None:
+        self._to_head = event.method == b"HEAD"
+        if (status := self._fault(event)) is not None:
+            self._refuse(status)
+            return
+        answer = self._traffic.answer(wire.request_from(event))
+        if isinstance(answer, WithBody):
+            self._gather(answer, wire.announced_bytes(event))
         else:
-            self._send(self._traffic.answer(wire.request_from(event)), last=last)
+            # Who announces a body that nobody wants is answered at once and closed.
+            whole = isinstance(self._http.next_event(), h11.EndOfMessage)
+            self._answer(answer, last=not whole)
+
+    def _fault(self, event: h11.Request) -> int | None:
+        if not event.http_version.startswith(b"1."):
+            return 505
+        if wire.header_bytes(event) > self._limits.header_bytes:
+            return 431
+        return 400 if wire.framed_twice(event) else None
+
+    def _gather(self, wanted: WithBody, announced: int | None) -> None:
+        """Let the body come, if it is one that may."""
+        self._wanted = wanted
+        if announced is None:
+            self._refuse(411)
+        elif announced > wanted.max_bytes:
+            self._refuse(413)
+        else:
+            self._arm(self._limits.body_seconds, self._expire)
+            if self._http.they_are_waiting_for_100_continue:
+                self._transport.write(wire.go_on(self._http))
+            self._advance()
 
     def _refuse(self, status: int) -> None:
         text = _REFUSALS.get(status, "This is no HTTP request that can be understood.")
-        self._send(sentence(status, text), last=True)
+        path_class = self._wanted.path_class if self._wanted else OTHER
+        self._wanted = None
+        self._send(self._traffic.refusal(status, text, path_class), last=True)
 
     def _expire(self) -> None:
-        if self._http.trailing_data[0]:
+        if self._half_arrived:
             self._refuse(408)
         else:
             self._transport.close()
+
+    # Waiting.
+
+    def _answer(self, answer: Response | Pending, *, last: bool) -> None:
+        if isinstance(answer, Response):
+            self._send(answer, last=last)
+            return
+        self._last |= last
+        self._pending = answer
+        self._transport.pause_reading()
+        self._arm(self._limits.answer_seconds, self._give_up)
+        answer.add_done_callback(self._made)
+
+    def _made(self, pending: Pending) -> None:
+        """Go on in the event loop; this is the thread that made the answer."""
+        with suppress(RuntimeError):  # The loop has ended, and nobody waits any more.
+            self._loop.call_soon_threadsafe(self._settle, pending)
+
+    def _settle(self, pending: Pending) -> None:
+        if self._pending is pending:
+            self._pending = None
+            self._send(self._traffic.outcome(pending), last=self._last)
+
+    def _give_up(self) -> None:
+        self._pending = None
+        self._send(self._traffic.busy("No answer was ready in time; try again."), last=False)
 
     # Sending.
 
@@ -195,7 +263,7 @@ class Connection(asyncio.BufferedProtocol):
             self.cut()
 
     def _turn_away(self) -> None:
-        response = sentence(503, "Too many connections are open; try again later.")
+        response = self._traffic.busy("Too many connections are open; try again later.")
         start = wire.head(self._http, response, body=True, close=True)
         self._transport.write(b"".join((start, *response.body)))
         self._transport.close()

@@ -10,12 +10,15 @@ class Limits:
     """Bound what clients may hold; the defaults suit a daemon that a few Prometheus servers read.
 
     `stall_seconds` is the time in which a client must take one slice of an answer, so the slowest
-    reader that is served takes `wire.SLICE_BYTES` in it. `max_requests` 0 means unlimited, as in
+    reader that is served takes `wire.SLICE_BYTES` in it. `answer_seconds` bounds the wait for an
+    answer that another thread makes. `max_requests` 0 means unlimited, as in
     node_exporter.
     """
 
     header_bytes: int = 16 * 1024
     header_seconds: float = 10.0
+    body_seconds: float = 10.0
+    answer_seconds: float = 5.0
     idle_seconds: float = 10.0
     stall_seconds: float = 10.0
     linger_seconds: float = 1.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TypeAlias
 
 PLAIN_TEXT = "text/plain; charset=utf-8"
 
@@ -41,8 +43,40 @@ class Response:
     vital: bool = False
 
 
-Handler = Callable[[Request], Response]
-"""Answer at once: it runs in the event loop, so it only picks bytes that are ready."""
+Pending: TypeAlias = Future[Response]
+"""An answer that another thread is making."""
+
+
+@dataclass(frozen=True)
+class WithBody:
+    """Ask for the request's body before answering: its head alone was good.
+
+    A body that announces no length, or more than `max_bytes`, is refused unread.
+    """
+
+    max_bytes: int
+    then: Callable[[bytes], Response | Pending]
+    path_class: str = OTHER
+
+
+@dataclass(frozen=True)
+class Unable:
+    """Tell how a server says that it cannot answer: by which status, counted under which path.
+
+    `unspoken`, if any, stands for 501 and 505: what of HTTP is not spoken here.
+    """
+
+    busy: int = 503
+    defect: int = 500
+    unspoken: int | None = None
+    path_class: str = OTHER
+
+
+Handler = Callable[[Request], Response | Pending | WithBody]
+"""Answer at once: it runs in the event loop, so it only picks bytes that are ready.
+
+A body is read only for those who ask for it; else its sender is answered at once and closed.
+"""
 
 OnResponse = Callable[[str, int], None]
 """Take the path class and the status code of an answer that is about to be sent."""
@@ -58,3 +92,11 @@ def sentence(
 ) -> Response:
     """Return a plain-text answer of one sentence."""
     return Response(status, PLAIN_TEXT, (f"{text}\n".encode(),), headers, path_class, vital)
+
+
+def not_allowed(request: Request, methods: Collection[str]) -> Response | None:
+    """Return the refusal of a method that is not among `methods`."""
+    if request.method in methods:
+        return None
+    allow = ", ".join(methods)
+    return sentence(405, f"Only {allow} is answered here.", headers=(("Allow", allow),))

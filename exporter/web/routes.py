@@ -8,11 +8,12 @@ from typing import Protocol
 
 from exporter.errors import ConfigError
 from exporter.web import messages
-from exporter.web.messages import Request, Response, sentence
+from exporter.web.messages import Request, Response, not_allowed, sentence
 from exporter.web.pages import CollectorStatus, landing
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
+METHODS = ("GET", "HEAD")
 _HEALTHY_PATHS = (messages.HEALTHY, "/healthz")
 _READY_PATHS = (messages.READY, "/readyz")
 _PAGE_HEADERS = (
@@ -47,6 +48,8 @@ class Routes:
 
     def __call__(self, request: Request) -> Response:
         """Return the answer to a request."""
+        if (refusal := not_allowed(request, METHODS)) is not None:
+            return refusal
         path = request.path
         if path == self.telemetry_path:
             return self._metrics()

@@ -15,7 +15,7 @@ from exporter.web import listen
 from exporter.web.acceptor import Acceptor
 from exporter.web.connection import Connection
 from exporter.web.limits import Limits
-from exporter.web.messages import Handler, OnResponse
+from exporter.web.messages import Handler, OnResponse, Unable
 from exporter.web.traffic import Traffic
 
 __all__ = ["Limits", "Server"]
@@ -33,10 +33,13 @@ class Server:
         handler: Handler,
         limits: Limits | None = None,
         on_response: OnResponse | None = None,
+        unable: Unable | None = None,
     ) -> None:
         """Serve nothing yet; `on_response` is called in the server's thread and must not block."""
         self._wanted = tuple(addresses)
-        self._traffic = Traffic(handler, limits or Limits(), on_response or _ignore)
+        self._traffic = Traffic(
+            handler, limits or Limits(), on_response or _ignore, unable or Unable()
+        )
         self._sockets: list[socket.socket] = []
         self._addresses: tuple[str, ...] = ()
         self._thread: Thread | None = None

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from http import HTTPStatus
+from typing import Protocol, TypeVar
 
 import structlog
 
 from exporter.web.limits import Limits
-from exporter.web.messages import Handler, OnResponse, Request, Response, sentence
+from exporter.web.messages import (
+    Handler,
+    OnResponse,
+    Pending,
+    Request,
+    Response,
+    Unable,
+    WithBody,
+    sentence,
+)
 
-METHODS = ("GET", "HEAD")
 _READ_BYTES = 16 * 1024
 # The loop closes what was cut in its next turn; this only bounds the wait for that turn.
 _CUT_SECONDS = 0.2
 _LOGGED_PATH_CHARACTERS = 200
+_Answer = TypeVar("_Answer")
 
 
 class Peer(Protocol):
@@ -35,6 +46,7 @@ class Traffic:
     handler: Handler
     limits: Limits
     on_response: OnResponse
+    unable: Unable
     open: set[Peer] = field(default_factory=set)
     in_flight: int = 0
     stopping: bool = False
@@ -55,20 +67,27 @@ class Traffic:
         if not self.open:
             self._emptied.set()
 
-    def answer(self, request: Request) -> Response:
-        """Return the handler's answer, or what stands in for it."""
-        if request.method not in METHODS:
-            allow = ", ".join(METHODS)
-            return sentence(405, f"Only {allow} are answered here.", headers=(("Allow", allow),))
-        try:
-            response = self.handler(request)
-        # The request boundary: whatever a handler raises is a defect of ours, and must neither
-        # end the server nor reach the client in its own words.
-        except Exception:  # noqa: BLE001 - see above
-            path = request.path[:_LOGGED_PATH_CHARACTERS]
-            structlog.get_logger().exception("request.failed", path=path)
-            return sentence(500, "The exporter failed to answer; its log says why.")
-        return self._or_busy(response)
+    def answer(self, request: Request) -> Response | Pending | WithBody:
+        """Return what the handler says of a request, or what stands in for it."""
+        answer = self._guarded(lambda: self.handler(request), request.path)
+        return self._or_busy(answer) if isinstance(answer, Response) else answer
+
+    def answer_to_body(self, wanted: WithBody, body: bytes) -> Response | Pending:
+        """Return the answer to a request whose body has arrived, or what stands in for it."""
+        return self._guarded(lambda: wanted.then(body), wanted.path_class)
+
+    def outcome(self, pending: Pending) -> Response:
+        """Return the answer that another thread has made, or what stands in for it."""
+        return self._guarded(pending.result, self.unable.path_class)
+
+    def busy(self, text: str) -> Response:
+        """Return the answer to who may try again later."""
+        return sentence(self.unable.busy, text, path_class=self.unable.path_class)
+
+    def refusal(self, status: int, text: str, path_class: str) -> Response:
+        """Return the answer to what is not taken as a request."""
+        unspoken = self.unable.unspoken if status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
+        return sentence(unspoken or status, text, path_class=path_class)
 
     async def drain(self, seconds: float) -> None:
         """End all connections: idle ones at once, busy ones when done, all after `seconds`."""
@@ -85,9 +104,20 @@ class Traffic:
         if self.open:
             await asyncio.wait({asyncio.ensure_future(self._emptied.wait())}, timeout=seconds)
 
+    def _guarded(self, answer: Callable[[], _Answer], path: str) -> _Answer | Response:
+        try:
+            return answer()
+        # The request boundary: whatever a handler raises is a defect of ours, and must neither
+        # end the server nor reach the client in its own words.
+        except Exception:  # noqa: BLE001 - see above
+            shown = path[:_LOGGED_PATH_CHARACTERS]
+            structlog.get_logger().exception("request.failed", path=shown)
+            text = "The exporter failed to answer; its log says why."
+            return sentence(self.unable.defect, text, path_class=self.unable.path_class)
+
     def _or_busy(self, response: Response) -> Response:
         most = self.limits.max_requests
         if response.vital or not most or self.in_flight < most:
             return response
         text = f"The limit of {most} requests at the same time is reached; try again later."
-        return replace(sentence(503, text), path_class=response.path_class)
+        return replace(self.busy(text), path_class=response.path_class)

@@ -32,9 +32,20 @@ def header_bytes(event: h11.Request) -> int:
     return len(event.method) + len(event.target) + fields
 
 
+def announced_bytes(event: h11.Request) -> int | None:
+    """Return the length that a request announces for its body; None when it announces none."""
+    found = [value for name, value in event.headers if name == b"content-length"]
+    return int(found[0]) if found else None
+
+
 def framed_twice(event: h11.Request) -> bool:
     """Tell whether a proxy may see another end of the request than we do (RFC 9112, 6.3)."""
     return {b"content-length", b"transfer-encoding"} <= {name for name, _ in event.headers}
+
+
+def go_on(http: h11.Connection) -> bytes:
+    """Return the word that a client waits for before it sends a body (RFC 9110, 10.1.1)."""
+    return http.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
 
 
 def head(http: h11.Connection, response: Response, *, body: bool, close: bool) -> bytes:
@@ -80,12 +91,10 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
 
 
 def _headers(response: Response, length: int, *, close: bool) -> list[tuple[str, str]]:
-    headers = [
-        ("Date", formatdate(usegmt=True)),
-        ("Content-Type", response.content_type),
-        ("Content-Length", str(length)),
-        *response.headers,
-    ]
+    headers = [("Date", formatdate(usegmt=True)), *response.headers]
+    if response.status != HTTPStatus.NO_CONTENT:
+        headers.append(("Content-Type", response.content_type))
+        headers.append(("Content-Length", str(length)))
     if close:
         headers.append(("Connection", "close"))
     return headers

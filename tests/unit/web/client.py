@@ -69,7 +69,7 @@ class Client:
         head = self._taken(self._rest.index(b"\r\n\r\n") + 4).removesuffix(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (x.partition(": ") for x in lines)}
-        length = 0 if to_head else int(headers["content-length"])
+        length = 0 if to_head else int(headers.get("content-length", 0))
         while len(self._rest) < length:
             self._more()
         return Answer(int(first.split()[1]), headers, self._taken(length))

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from exporter.web.limits import Limits
-from exporter.web.messages import Handler, Request, Response, sentence
+from exporter.web.messages import Handler, Request, Response, not_allowed, sentence
 from exporter.web.server import Server
 from tests.unit.web.client import Client
 
@@ -22,6 +22,8 @@ Connect = Callable[..., Client]
 
 def answering(request: Request) -> Response:
     """Answer `/big`, `/medium`, `/vital` and `/broken` by name, the rest with their own path."""
+    if (refusal := not_allowed(request, ("GET", "HEAD"))) is not None:
+        return refusal
     if request.path in ("/big", "/medium"):
         body = BIG if request.path == "/big" else BIG[:8]
         return Response(200, "application/octet-stream", body)

@@ -50,7 +50,7 @@ _PIECES = st.sampled_from(
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ]
 )
-_REQUESTS = st.lists(_PIECES | st.binary(max_size=20), max_size=30).map(b"".join)
+REQUESTS = st.lists(_PIECES | st.binary(max_size=20), max_size=30).map(b"".join)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def server() -> Iterator[Server]:
     server.stop(0)
 
 
-@given(sent=st.binary(max_size=2000) | _REQUESTS)
+@given(sent=st.binary(max_size=2000) | REQUESTS)
 @example(sent=b"HEAD / HTTP/2.0\r\nHost: x\r\n\r\n")
 @example(sent=b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n")
 @example(sent=b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
