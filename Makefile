@@ -40,6 +40,7 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/airflow-perf-exporter bundle reference --check docs
+	$(BIN)/airflow-perf-exporter bundle rules --check grafana/rules
 
 bench: bench-db bench-containers $(PRODUCTION)/.complete ## print what a sample and a scrape cost
 	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
@@ -59,8 +60,9 @@ exactness: $(STAMP) ## chaos writers against the counting rules: SEEDS seeds of 
 schemas: $(STAMP) ## record the tables of real Airflow versions again
 	$(BIN)/python -m tests.airflow.record_schemas
 
-docs: $(STAMP) ## write the reference pages from the code
+docs: $(STAMP) ## write the reference pages and the rules from the code
 	$(BIN)/airflow-perf-exporter bundle reference --write docs
+	$(BIN)/airflow-perf-exporter bundle rules --write grafana/rules
 
 golden: $(STAMP) ## write the golden scrape again; read its diff
 	$(BIN)/python -m pytest -q tests/scrape --update-golden

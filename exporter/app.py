@@ -17,6 +17,8 @@ from exporter.clock import Clock
 from exporter.config import Settings, options
 from exporter.dsn import DsnSource
 from exporter.errors import ConfigError
+from exporter.insight.baselines.file import baselines
+from exporter.insight.baselines.gauges import gauges as baseline_gauges
 from exporter.logs import Redactor, configure
 from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.sampler import Sampler, Schedule
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
-     "heartbeat_timeout"}
+     "heartbeat_timeout", "baselines_file"}
 )  # fmt: skip
 """Settings that SIGHUP takes over; the others need a restart, and the log says so."""
 DRAIN_SECONDS = 1.0
@@ -72,6 +74,7 @@ class App:
         self._responses: Counter[tuple[str, str]] = Counter()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
+        self._baselines = baselines(settings.baselines_file)
         source = _source(settings, environ, redactor)
         self._forwarder = _forwarder(settings)
         self._ledger = Ledger(settings.state_path, self._clock)
@@ -181,6 +184,7 @@ class App:
         """Read the settings again and take over what can change; a bad file changes nothing."""
         try:
             settings = self._reload()
+            self._baselines = baselines(settings.baselines_file)
         except ConfigError as error:
             self._reload_good = False
             self._log.error("config.invalid", error=str(error))
@@ -245,6 +249,9 @@ class App:
             Sample(catalogue.HTTP_REQUESTS, labels, float(count))
             for labels, count in self._responses.copy().items()
         ]
+        if self._airflow is not None:
+            # Once an installation: where the actuals are that an exporter knows itself.
+            samples += baseline_gauges(self._baselines, known={})
         return samples
 
 

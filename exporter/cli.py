@@ -25,20 +25,41 @@ PROGRAM = "airflow-perf-exporter"
 _ADDRESS_WITH_PASSWORD = re.compile(r":/+[^@]*:[^@]*@|password=")
 
 
-def _settings_options(command: F) -> F:
-    for name, option in reversed(config.options().items()):
-        default = config.shown(config.default(name))
-        told = f" Default: {default}." if default else ""
-        text = f"{option.help}{told} [{option.variable}]"
-        if option.is_switch:
-            flags = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
-            decorate = click.option(flags, name, default=None, help=text)
-        else:
-            decorate = click.option(
-                option.flag, name, metavar=option.metavar, multiple=option.repeatable, help=text
-            )
-        command = decorate(command)
-    return command
+def _options(*names: str) -> Callable[[F], F]:
+    """Offer these settings; they are also read from variables and the configuration file."""
+
+    def offered(command: F) -> F:
+        for name in reversed(names):
+            command = _option(name)(command)
+        return command
+
+    return offered
+
+
+def _option(name: str) -> Callable[[F], F]:
+    option = config.options()[name]
+    default = config.shown(config.default(name))
+    told = f" Default: {default}." if default else ""
+    text = f"{option.help}{told} [{option.variable}]"
+    if option.is_switch:
+        flags = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
+        return click.option(flags, name, default=None, help=text)
+    return click.option(
+        option.flag, name, metavar=option.metavar, multiple=option.repeatable, help=text
+    )
+
+
+_settings_options = _options(*config.options())
+
+
+def _write_or_check(command: F) -> F:
+    check = click.option(
+        "--check", metavar="DIRECTORY", help="Exit 1 when a file there is not up to date."
+    )
+    write = click.option(
+        "--write", metavar="DIRECTORY", help="Write the files there instead of printing."
+    )
+    return write(check(command))
 
 
 def _loaded(given: dict[str, Any]) -> config.Settings:
@@ -193,19 +214,40 @@ def bundle() -> None:
 
 
 @bundle.command()
-@click.option("--write", metavar="DIRECTORY", help="Write the pages there instead of printing.")
-@click.option("--check", metavar="DIRECTORY", help="Exit 1 when a page there is not up to date.")
+@_write_or_check
 def reference(write: str | None, check: str | None) -> None:
     """Print the reference of every metric and every option, as Markdown."""
-    from exporter.bundle.reference import outdated, pages, written  # noqa: PLC0415
+    from exporter.bundle import reference  # noqa: PLC0415
+
+    _bundled(reference.pages(), write, check)
+
+
+@bundle.command()
+@_write_or_check
+@_options("config_file", "baselines_file", "metric_prefix")
+def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: ANN401 - options
+    """Print the recording rules for a baselines file and the names of the container_* families."""
+    from exporter.bundle import rules  # noqa: PLC0415
+    from exporter.insight.baselines.file import baselines  # noqa: PLC0415
+
+    try:
+        settings = _loaded(given)
+        found = baselines(settings.baselines_file)
+    except ConfigError as error:
+        _refused(error, Redactor())
+    _bundled(rules.pages(found, settings.metric_prefix), write, check)
+
+
+def _bundled(pages: Mapping[str, str], write: str | None, check: str | None) -> None:
+    from exporter.bundle.pages import outdated, written  # noqa: PLC0415
 
     if check is not None:
-        stale = outdated(Path(check))
+        stale = outdated(pages, Path(check))
         for path in stale:
             click.echo(f"{path} is not up to date: run `make docs`", err=True)
         sys.exit(1 if stale else 0)
     if write is not None:
-        for path in written(Path(write)):
+        for path in written(pages, Path(write)):
             click.echo(path)
         return
-    click.echo("\n".join(pages().values()), nl=False)
+    click.echo("\n".join(pages.values()), nl=False)

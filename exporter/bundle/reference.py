@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from exporter import catalogue, config
 from exporter.catalogue import Family, Kind
@@ -14,6 +13,7 @@ _TITLES = {
     "airflow": "Airflow",
     "tasks": "Tasks",
     "containers": "Containers",
+    catalogue.BASELINES: "Baselines",
     catalogue.SELF: "About the exporter itself",
 }
 
@@ -21,24 +21,6 @@ _TITLES = {
 def pages() -> dict[str, str]:
     """Return the text of each page by its file name."""
     return {"metrics.md": _metrics(), "options.md": _options()}
-
-
-def written(directory: Path) -> list[Path]:
-    """Write the pages below the directory; return those that changed."""
-    changed = outdated(directory)
-    for path in changed:
-        path.write_text(pages()[path.name], encoding="utf-8")
-    return changed
-
-
-def outdated(directory: Path) -> list[Path]:
-    """Return the pages that are not what the code says."""
-    return [
-        directory / name
-        for name, text in pages().items()
-        if not (directory / name).is_file()
-        or (directory / name).read_text(encoding="utf-8") != text
-    ]
 
 
 def _metrics() -> str:

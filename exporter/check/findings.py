@@ -13,6 +13,7 @@ from exporter.check.needless import needless
 from exporter.clock import Clock
 from exporter.config import Settings, unknown_variables
 from exporter.errors import ConfigError
+from exporter.insight.baselines.file import baselines
 from exporter.logs import Redactor
 from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
@@ -33,6 +34,9 @@ def findings(
     store = Store(catalogue.FAMILIES, Limits(), Ledger(None, clock), clock)
     yield Finding("configuration", is_bad=False, text=str(settings.config_file or "flags only"))
     yield from _warnings(unknown_variables(environ))
+    known = len(baselines(settings.baselines_file))
+    origin = settings.baselines_file or "the shipped file"
+    yield Finding("baselines", is_bad=False, text=f"{known} in {origin}")
     yield from _addresses(settings)
     yield from _state(settings)
     if settings.airflow:

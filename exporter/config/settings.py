@@ -223,6 +223,11 @@ class Settings:
     forward_ca_file: Path | None = option(
         "--forward.ca-file", None, "Certificates that it is verified with.", Path, "FILE"
     )
+    baselines_file: Path | None = option(
+        "--baselines.file", None,
+        "YAML file of what stages and components should reach; without it, the shipped one.",
+        Path, "FILE",
+    )  # fmt: skip
     disabled: tuple[str, ...] = option(
         "--metrics.disable", (), "Metric family that is not exposed; may be given several times.",
         existing_family, "FAMILY", repeatable=True,

@@ -53,7 +53,14 @@ def failures(lines: list[str]) -> list[str]:
 def test_a_good_set_up_passes_and_every_prerequisite_has_a_line(airflow, tmp_path):
     code, lines = check(tmp_path, airflow, "--state.path", str(tmp_path / "state"))
     assert (code, failures(lines)) == (0, [])
-    for subject in ("configuration", "listen address", "state", "database", "feature heartbeats"):
+    for subject in (
+        "configuration",
+        "baselines",
+        "listen address",
+        "state",
+        "database",
+        "feature heartbeats",
+    ):
         assert any(line.startswith(f"ok   {subject}:") for line in lines), subject
     assert any("Airflow 3.3" in line for line in lines)
 

@@ -71,3 +71,33 @@ def test_a_filter_is_taken_over_and_a_bad_file_keeps_the_old_one(daemon, tmp_pat
     config.write_text("{}\n")
     daemon.signal(signal.SIGHUP)
     assert eventually(lambda: reload_good(daemon) == 1 and paused(daemon) == {"kept", "other"})
+
+
+def test_a_baseline_is_taken_over_and_a_bad_file_keeps_the_old_one(daemon, tmp_path):
+    config, file = tmp_path / "config.yaml", tmp_path / "baselines.yml"
+    terms = "tolerance: 0.1, aggregation: ratio, window: 15m"
+    file.write_text(f"stages: {{raw: {{rate_mbps: {{min: 7, {terms}}}}}}}")
+    assert targets(daemon)["bronze", "rate_mbps"] == 100
+
+    config.write_text(f"baselines: {{file: {file}}}\n")
+    daemon.signal(signal.SIGHUP)
+    assert eventually(lambda: targets(daemon) == {("raw", "rate_mbps"): 7})
+
+    file.write_text("stages: {}")
+    daemon.signal(signal.SIGHUP)
+    assert eventually(lambda: reload_good(daemon) == 0)
+    assert targets(daemon) == {("raw", "rate_mbps"): 7}
+    assert f"{file}: stages: must hold something by name" in daemon.log()
+
+    file.write_text(f"stages: {{raw: {{rate_mbps: {{min: 8, {terms}}}}}}}")
+    daemon.signal(signal.SIGHUP)
+    assert eventually(lambda: targets(daemon) == {("raw", "rate_mbps"): 8})
+
+
+def targets(daemon: ExporterProcess) -> dict[tuple[str, str], float]:
+    found = daemon.families()
+    return {
+        (dict(labels)["name"], dict(labels)["metric"]): value
+        for (name, labels), value in found.items()
+        if name == "airflow_baseline_target"
+    }

@@ -1,0 +1,1 @@
+"""What figures mean: pure functions from what was sampled to a judgement."""
