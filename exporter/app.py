@@ -34,7 +34,7 @@ from exporter.web.server import Server
 
 if TYPE_CHECKING:
     from exporter.collectors.airflow.collector import AirflowCollector
-    from exporter.forward import Forwarder
+    from exporter.forward.forwarder import Forwarder
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
@@ -45,7 +45,9 @@ DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
 FORWARD_SECONDS = 0.4
-"""How long what is still to be handed over may take."""
+"""How long what is still to be handed over may take in any case."""
+STOP_SECONDS = 0.8
+"""Until when after the signal it may take longer, where nothing else does."""
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -153,11 +155,12 @@ class App:
 
     def stop(self) -> None:
         """End the collectors, finish running scrapes, close the ledger: within two seconds."""
+        hurry_at = self._clock.monotonic() + STOP_SECONDS
         self._sampler.stop(COLLECTOR_STOP_SECONDS)
         # What is left to be handed over is under way while running scrapes finish.
         self._server.stop(DRAIN_SECONDS)
         if self._forwarder is not None:
-            self._forwarder.flush(FORWARD_SECONDS)
+            self._forwarder.flush(max(FORWARD_SECONDS, hurry_at - self._clock.monotonic()))
             self._forwarder.stop()
         self._store.close()
         self._log.info("exporter.stopped")

@@ -43,6 +43,24 @@ class Task:
     """-1 for a task that is not mapped, as in Airflow."""
     try_number: int | None = None
 
+    @property
+    def names_try(self) -> bool:
+        """Tell whether it is told which try of which run this is."""
+        return None not in {self.run_id, self.map_index, self.try_number}
+
+    def completed(self, other: Task) -> Task:
+        """Add what another knows of the same task, unless that is of another run."""
+        same_task = (self.dag_id, self.task_id) == (other.dag_id, other.task_id)
+        if not same_task or (self.run_id and other.run_id not in {None, self.run_id}):
+            return self
+        return Task(
+            self.dag_id,
+            self.task_id,
+            self.run_id or other.run_id,
+            other.map_index if self.map_index is None else self.map_index,
+            other.try_number if self.try_number is None else self.try_number,
+        )
+
 
 class TryKey(NamedTuple):
     """What names one try: its task instance and when it started (UTC)."""

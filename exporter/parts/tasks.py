@@ -13,7 +13,9 @@ from exporter.collectors.tasks.procfs import Procfs
 from exporter.collectors.tasks.reading import Ended
 from exporter.config import Settings
 from exporter.errors import ConfigError
-from exporter.forward import Forwarder, Totals
+from exporter.forward.forwarder import Forwarder
+from exporter.forward.receiver import Receiver
+from exporter.forward.totals import Totals
 from exporter.identity.own_task import OwnTask
 from exporter.identity.safe_names import SafeNames
 from exporter.kernel.exits import ExitWatch
@@ -64,16 +66,13 @@ def forwarder(settings: Settings, url: str) -> Forwarder:
             "this pod is for"
         )
         raise ConfigError(message)
-
-    return Forwarder(
-        url,
-        token_file=settings.forward_token_file,
-        ca_file=settings.forward_ca_file,
+    receiver = Receiver(
+        url, token_file=settings.forward_token_file, ca_file=settings.forward_ca_file
     )
+    return Forwarder(receiver)
 
 
 def _handing_over(to: Forwarder) -> Callable[[Ended], None]:
-
     def hand_over(ended: Ended) -> None:
         used = ended.used
         totals = Totals(

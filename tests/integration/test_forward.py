@@ -7,14 +7,17 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from exporter import forward
 from exporter.errors import ConfigError
-from exporter.forward import Forwarder, Totals
+from exporter.forward import forwarder as queue
+from exporter.forward.forwarder import Forwarder
+from exporter.forward.receiver import Receiver
+from exporter.forward.totals import Totals
 from exporter.model import Task
 from tests.integration.identity.stub import Stub, answers, certificates, hangs, says
 from tests.support.ports import free_port
@@ -31,8 +34,9 @@ def start() -> Iterator[Start]:
     made: list[Forwarder] = []
 
     def started(url: str, **options: object) -> Forwarder:
-        fast = {"timeout_seconds": 0.5, "budget_seconds": 10.0, "jitter": lambda: 0.0}
-        forwarder = Forwarder(url, **(fast | options))
+        options = {"timeout_seconds": 0.5, "budget_seconds": 10.0, "jitter": lambda: 0.0} | options
+        ours = {name: options.pop(name) for name in ("budget_seconds", "jitter")}
+        forwarder = Forwarder(Receiver(url, **options), **ours)
         forwarder.start()
         made.append(forwarder)
         return forwarder
@@ -54,7 +58,7 @@ def test_totals_arrive_as_json_without_what_is_unknown(start):
         forwarder.send(TOTALS)
         assert forwarder.flush(5)
     (seen,) = stub.seen
-    assert seen.line == "POST /ingest/v1/rows HTTP/1.1"
+    assert seen.line == "POST /ingest/v1/tries HTTP/1.1"
     assert seen.headers["Content-Type"] == "application/json"
     assert "Authorization" not in seen.headers
     body = json.loads(seen.body)
@@ -153,7 +157,7 @@ def test_a_flush_ends_at_its_deadline(start, behaviour):
 
 
 def test_a_flush_ends_a_long_pause(start, monkeypatch):
-    monkeypatch.setattr(forward, "FIRST_PAUSE_SECONDS", 20.0)
+    monkeypatch.setattr(queue, "FIRST_PAUSE_SECONDS", 20.0)
     with Stub(answers(500), answers(204)) as stub:
         forwarder = start(stub.url, budget_seconds=60)
         forwarder.send(TOTALS)
@@ -164,7 +168,7 @@ def test_a_flush_ends_a_long_pause(start, monkeypatch):
 
 
 def test_pauses_grow_to_a_bound_and_are_not_alike():
-    forwarder = Forwarder("http://127.0.0.1:1")
+    forwarder = Forwarder(Receiver("http://127.0.0.1:1"))
     pauses = [forwarder._pause_seconds(attempt) for attempt in range(2000)]
     assert 0.1 <= pauses[0] <= 0.2
     assert max(pauses) <= 30.0
@@ -181,7 +185,7 @@ def test_a_flush_keeps_pauses_short(start):
 
 
 def test_a_message_is_given_up_when_its_budget_is_over(start, monkeypatch):
-    monkeypatch.setattr(forward, "FIRST_PAUSE_SECONDS", 20.0)
+    monkeypatch.setattr(queue, "FIRST_PAUSE_SECONDS", 20.0)
     forwarder = start(f"http://127.0.0.1:{free_port()}", budget_seconds=0.5)
     with capture_logs() as logs:
         forwarder.send(TOTALS)
@@ -201,8 +205,8 @@ def test_a_message_whose_budget_is_over_is_tried_once_all_the_same(start):
 
 
 def test_a_full_queue_drops_its_oldest_and_sending_never_waits(start, monkeypatch):
-    monkeypatch.setattr(forward, "MAX_QUEUED", 3)
-    forwarder = Forwarder("http://127.0.0.1:1")
+    monkeypatch.setattr(queue, "MAX_QUEUED", 3)
+    forwarder = Forwarder(Receiver("http://127.0.0.1:1"))
     started = time.monotonic()
     for number in range(10):
         forwarder.send(Totals(TASK, cpu_seconds=number))
@@ -275,5 +279,34 @@ def test_a_receiver_behind_tls_is_trusted_by_its_ca_alone(start, tmp_path: Path)
 @pytest.mark.parametrize("url", ["exporter:9000", "ftp://Zq7mK2w@exporter/", ""])
 def test_what_is_no_url_stops_the_start(url):
     with pytest.raises(ConfigError, match=r"--forward\.url: not a URL") as caught:
-        Forwarder(url)
+        Receiver(url)
     assert "Zq7mK2w" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["run_id", "map_index", "try_number"])
+def test_totals_of_a_try_that_nothing_identifies_are_not_sent(start, missing):
+    with Stub(answers(204)) as stub, capture_logs() as logs:
+        forwarder = start(stub.url)
+        forwarder.send(Totals(replace(TASK, **{missing: None}), cpu_seconds=1.0))
+        forwarder.send(TOTALS)
+        assert forwarder.flush(5)
+    (seen,) = stub.seen
+    assert json.loads(seen.body)["cpu_seconds"] == 12.5
+    assert counts(forwarder) == (1, 0, 1)
+    assert [log["event"] for log in logs] == ["forward.unidentified"]
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://exporter:9/", False),
+        ("https://u:Zq7mK2w@exporter:9/", False),
+        ("http://u:Zq7mK2w@[::1]:9/", False),
+        ("http://u:Zq7mK2w@exporter:9/", True),
+    ],
+)
+def test_a_token_that_others_may_read_is_warned_of(url, warned):
+    with capture_logs() as logs:
+        Receiver(url)
+    assert [log["event"] for log in logs] == ["forward.unencrypted"] * warned
+    assert "Zq7mK2w" not in repr(logs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter import catalogue
@@ -66,7 +66,8 @@ class TasksCollector(Collector):
         self._glances: Glances | None = None
         self._last: dict[TaskName, _Last] = {}
         self._tell_at = clock.monotonic()
-        self._told: tuple[Reading, Mapping[EntryKey, str]] | None = None
+        self._told: Mapping[EntryKey, str] | None = None
+        """What the last batch wants to be remembered, where it told anything."""
 
     def sample(self) -> Batch:
         """Read every try; tell what they have used every few seconds and whenever one ends."""
@@ -82,7 +83,7 @@ class TasksCollector(Collector):
         self._tell_at = now + TELL_SECONDS
         entries = {(TREE, key): text for key, text in reading.remembered.items()}
         entries[FIRST_LOOK] = repr(self._first_look)
-        self._told = (reading, entries)
+        self._told = entries
         return Batch(
             gauges=gauges,
             increments=[*self._increments(reading)],
@@ -94,21 +95,21 @@ class TasksCollector(Collector):
         """Owe nothing any more of what the last batch told."""
         if self._told is None:
             return
-        reading, self._entries = self._told
-        self._follower.accepted()
-        if self._hand_over is not None:
-            for each in reading.ended:
-                self._hand_over(each)
+        self._entries = self._told
+        self._hand_over_all(self._follower.accepted())
 
     def close(self) -> None:
         """End the threads, release what is kept open; hand over what still runs."""
         if self._glances is not None:
             self._glances.stop()
         self._exits.stop()
-        if self._hand_over is not None:
-            for each in self._follower.left():
-                self._hand_over(each)
+        self._hand_over_all(self._follower.left())
         self._follower.close()
+
+    def _hand_over_all(self, ended: Iterable[Ended]) -> None:
+        if self._hand_over is not None:
+            for each in ended:
+                self._hand_over(each)
 
     def _gauges(self, reading: Reading, now: float) -> Iterator[Sample]:
         yield Sample(catalogue.TASK_UNATTRIBUTED, (), float(reading.unattributed))

@@ -97,9 +97,11 @@ class Follower:
         with self._lock:
             return self._reading()
 
-    def accepted(self) -> None:
-        """Owe nothing of the last reading any more: somebody has it."""
-        self._owed, self._ended = {}, []
+    def accepted(self) -> list[Ended]:
+        """Owe nothing of the last reading any more: somebody has it. Return its ends."""
+        with self._lock:
+            self._owed = {}
+            return self._taken()
 
     def left(self) -> list[Ended]:
         """Return the tries that no accepted reading has told the end of, as counted by now."""
@@ -107,7 +109,7 @@ class Follower:
             for each in self._tries:
                 self._count(each)
                 self._tell_end(each, cut_short=True)
-            return list(self._ended)
+            return self._taken()
 
     def close(self) -> None:
         """Release everything that is kept open."""
@@ -214,7 +216,8 @@ class Follower:
         pids = [each.pid for each in followed.tree.members if each != process.id]
         task = named(self._procfs, self._sources, process, supervisor, pids)
         # Near its end a process has neither title nor files any more.
-        followed.task = task or followed.task
+        if task is not None:
+            followed.task = task if followed.task is None else task.completed(followed.task)
 
     # Counting.
 
@@ -266,6 +269,11 @@ class Follower:
         if followed.task is not None and (tree.ended or cut_short) and not followed.end_told:
             followed.end_told = True
             self._ended.append(Ended(followed.task, tree.memory.peak or None, tree.total))
+
+    def _taken(self) -> list[Ended]:
+        """Return the ends that are owed; nobody gets them again."""
+        ended, self._ended = self._ended, []
+        return ended
 
     def _is_over(self, followed: Followed) -> bool:
         over = followed.tree.ended and not followed.tree.members

@@ -47,10 +47,11 @@ def named(
     descendants: Iterable[int],
 ) -> Task | None:
     """Return the task of a task process, or None when nobody tells."""
+    told = sources.pod() or (process.title.task if process.title else None)
+    if told is not None:
+        return _completed(told, procfs, sources, process, supervisor)
     return (
-        sources.pod()
-        or _by_title(procfs, sources, process, supervisor)
-        or _by_log(procfs, sources, process, supervisor)
+        _by_log(procfs, sources, process, supervisor)
         or (_by_environ(procfs, descendants) if sources.read_environ else None)
         or _by_identity(sources, process)
     )
@@ -68,19 +69,18 @@ def task_of_environ(environ: bytes) -> Task | None:
     return Task(found[_DAG_KEY], found[_TASK_KEY])
 
 
-def _by_title(
-    procfs: Procfs, sources: Sources, process: Process, supervisor: Process | None
-) -> Task | None:
-    task = process.title.task if process.title else None
-    if task is None:
-        return None
-    # The title has no try number, and only the supervisor's has the map index.
-    logged = _by_log(procfs, sources, process, supervisor)
+def _completed(
+    told: Task, procfs: Procfs, sources: Sources, process: Process, supervisor: Process | None
+) -> Task:
+    """Add which try it is, where a pod's labels or a title do not tell."""
+    if told.names_try:
+        return told
+    # A title has no try number, and only the supervisor's has the map index.
     above = supervisor.title.task if supervisor and supervisor.title else None
-    for better in (logged, above):
-        if better and (better.dag_id, better.task_id) == (task.dag_id, task.task_id):
-            return better
-    return task
+    for other in (_by_log(procfs, sources, process, supervisor), above):
+        if other is not None:
+            told = told.completed(other)
+    return told
 
 
 def _by_log(

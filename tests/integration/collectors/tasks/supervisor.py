@@ -28,6 +28,11 @@ TITLES = {
 MIB = 1024 * 1024
 
 
+def rest(seconds):
+    """Only wait."""
+    time.sleep(seconds)
+
+
 def burn(seconds):
     until = time.process_time() + seconds
     while time.process_time() < until:

@@ -172,3 +172,15 @@ def test_what_still_runs_at_the_end_is_handed_over_as_counted_by_then(tmp_path):
     host.proc.put(60, parent=50, own=40)
     host.collector.close()
     assert [each.used.cpu_seconds for each in ends] == [0.4]
+
+
+def test_an_end_that_a_sample_under_way_tells_is_handed_over_once(tmp_path):
+    ends = []
+    host = Host(tmp_path, hand_over=ends.append)
+    host.start()
+    host.sample()
+    host.proc.put(60, parent=50, own=40, state="Z")
+    host.sample(1.0, accept=False)
+    host.collector.close()
+    host.collector.accepted()
+    assert len(ends) == 1

@@ -279,6 +279,23 @@ def test_the_pod_wins_over_the_log_and_the_log_over_the_database(proc):
     assert [*proc.follower(pod).read().running] == [("pod", "p")]
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (Task("d", "t"), NAMED),
+        (Task("d", "t", "r", 4), Task("d", "t", "r", 4, 1)),
+        (Task("d", "t", "other run"), Task("d", "t", "other run")),
+        (Task("d", "other task"), Task("d", "other task")),
+        (Task("d", "t", "own run", 2, 3), Task("d", "t", "own run", 2, 3)),
+    ],
+)
+def test_what_a_pod_does_not_tell_of_its_try_is_told_by_the_log(proc, told, expected):
+    supervised(proc)
+    follower = proc.follower(Sources(pod=lambda: told))
+    read(follower)
+    assert follower._tries[0].task == expected
+
+
 def test_the_supervisors_log_names_a_task_process_that_holds_none(proc):
     supervised(proc, log=None)
     proc.link(50, 4, LOG)
