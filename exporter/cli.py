@@ -17,7 +17,7 @@ import click
 import structlog
 
 from exporter import __version__, config, logs
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, ExporterError
 from exporter.logs import Redactor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -88,7 +88,7 @@ def _end_on_signals() -> None:
         signal.signal(each, lambda *_: sys.exit(0))
 
 
-def _refused(error: ConfigError, redactor: Redactor) -> NoReturn:
+def _refused(error: ExporterError, redactor: Redactor) -> NoReturn:
     click.echo(f"{PROGRAM}: {redactor.redacted(str(error))}", err=True)
     sys.exit(2)
 
@@ -183,6 +183,52 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
     finally:
         if kept is None:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+@main.command()
+@click.option("--url", metavar="URL", help="A live exporter's metrics: one scrape of them.")
+@click.option("--prometheus", metavar="URL", help="A Prometheus server: a query a baseline.")
+@click.option("--actuals", metavar="FILE", type=Path, help="A JSON file.")
+@click.option("--airflow", metavar="NAME", help="Which installation Prometheus is asked for.")
+@click.option("--token-file", metavar="FILE", type=Path, help="Bearer token for the server.")
+@click.option("--ca-file", metavar="FILE", type=Path, help="Certificates to verify it with.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=30, show_default=True,
+    help="How long all answers together may take.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--strict", is_flag=True, help="Exit 3 when none is missed and one is unknown.")
+@_options("config_file", "baselines_file", "metric_prefix")
+def baseline(
+    *,
+    url: str | None,
+    prometheus: str | None,
+    actuals: Path | None,
+    airflow: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    timeout: int,
+    form: str,
+    strict: bool,
+    **given: Any,  # noqa: ANN401 - one argument an option
+) -> None:
+    """Judge baselines by what one source tells; exit 0, 1 when one is missed, 2 on errors."""
+    from exporter.baseline import client, report, sources  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.insight.baselines.baseline import judged  # noqa: PLC0415
+    from exporter.insight.baselines.file import baselines  # noqa: PLC0415
+    from exporter.insight.baselines.queries import Series  # noqa: PLC0415
+
+    try:
+        settings = _loaded(given)
+        found = baselines(settings.baselines_file)
+        series = Series(settings.metric_prefix, airflow)
+        access = client.Access(token_file, ca_file, timeout)
+        source = sources.Source(url, prometheus, actuals, series, access)
+        judgements = judged(found, sources.actuals(source, found))
+    except ExporterError as error:
+        _refused(error, Redactor())
+    click.echo(report.as_json(judgements) if form == "json" else report.text(judgements), nl=False)
+    sys.exit(report.exit_status(judgements, strict=strict))
 
 
 def _make_directory(directory: Path) -> None:

@@ -1,0 +1,1 @@
+"""The `baseline` command: where actuals are asked for, and how judgements are told."""

@@ -1,0 +1,66 @@
+"""Actuals of a Prometheus server: an instant query a baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from exporter.baseline.client import Client
+from exporter.errors import ConfigError, SourceUnavailableError
+from exporter.insight.baselines.baseline import Baseline, Key
+from exporter.insight.baselines.queries import Series, actual
+
+MAX_BYTES = 2**20
+_JSON = "application/json"
+_REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+
+
+def actuals(client: Client, baselines: Iterable[Baseline], series: Series) -> dict[Key, float]:
+    """Ask for every baseline; raise SourceUnavailableError.
+
+    Raises ConfigError where several installations answer and none is chosen, or where Prometheus
+    refuses a query, as it does for a regular expression that only Python knows.
+    """
+    found = {}
+    for each in baselines:
+        values = _values(client, each, actual(each, series))
+        if len(values) > 1:
+            names = ", ".join(sorted(values))[:200]
+            message = f"{client.to} knows several installations: choose one by --airflow: {names}"
+            raise ConfigError(message)
+        for value in values.values():
+            found[each.key] = value
+    return found
+
+
+def _values(client: Client, baseline: Baseline, query: str) -> dict[str, float]:
+    """Return the result of a query by installation."""
+    path = client.to.target.rstrip("/")
+    target = f"{path}/api/v1/query?{urlencode({'query': query})}"
+    status, body = client.answer(target, _JSON, MAX_BYTES)
+    if status in _REFUSED:
+        message = f"{baseline.key}: {client.to} refuses its query: {query}"
+        raise ConfigError(message)
+    if status != HTTPStatus.OK:
+        message = f"{client.to} answered {status}"
+        raise SourceUnavailableError(message)
+    try:
+        return {_installation(each): float(each["value"][1]) for each in _result(body)}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        message = f"{client.to} did not answer as Prometheus does"
+        raise SourceUnavailableError(message) from None
+
+
+def _result(body: bytes) -> list[Any]:
+    data = json.loads(body)["data"]
+    if data["resultType"] != "vector":
+        raise ValueError
+    result: list[Any] = data["result"]
+    return result
+
+
+def _installation(element: Any) -> str:  # noqa: ANN401 - JSON
+    return str(element["metric"].get("airflow", ""))
