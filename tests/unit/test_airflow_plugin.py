@@ -1,0 +1,458 @@
+"""The Airflow plugin without an Airflow: what it counts, tells and labels, and what it hides."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.intake import Intake
+from tests.support.ports import free_port
+
+FILE = Path(__file__).parents[2] / "deploy/airflow/plugins/airflow_perf_exporter_plugin.py"
+LINEAGE = "airflow.providers.common.sql.hooks.lineage"
+
+
+def loaded() -> Any:
+    """Return the plugin's module as Airflow makes it, which may be several times in a process."""
+    spec = importlib.util.spec_from_file_location(FILE.stem, FILE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[FILE.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Iterator[Any]:
+    """Yield the plugin beside as much of Airflow as it imports."""
+    modules = {
+        "airflow": ModuleType("airflow"),
+        "airflow.listeners": SimpleNamespace(hookimpl=lambda function: function),
+        "airflow.plugins_manager": SimpleNamespace(AirflowPlugin=type("AirflowPlugin", (), {})),
+        "airflow.sdk.lineage": SimpleNamespace(HookLineageReader="reader", MAX_COLLECTED_EXTRA=30),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in modules.items():
+            patch.setitem(sys.modules, name, module)  # type: ignore[arg-type]
+        module = loaded()
+        module._DEADLINE_SECONDS = 60  # this machine may be slow
+        yield module
+
+
+@pytest.fixture
+def intake(plugin: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Intake]:
+    """Yield an exporter that the plugin tells."""
+    with closing(Intake()) as receiver:
+        monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", receiver.url)
+        yield receiver
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return how a hook runs a statement: text, its count, how often, on what connection."""
+    extras: list[SimpleNamespace] = []
+    collector = SimpleNamespace(collected_assets=SimpleNamespace(extra=extras))
+    lineage = SimpleNamespace(get_hook_lineage_collector=lambda: collector)
+    monkeypatch.setitem(sys.modules, LINEAGE, lineage)
+
+    def run(sql: object, rows: int | None, times: int = 1, kind: str = "postgres") -> None:
+        value = {"sql": sql, "row_count": rows, "sql_parameters": ("s3cret",)}
+        context = SimpleNamespace(conn_type=kind)
+        extras.append(SimpleNamespace(key="sql_job", value=value, count=times, context=context))
+
+    return run
+
+
+def task_instance(**changes: Any) -> Any:
+    """Return what Airflow hands to a listener."""
+    facts = {"dag_id": "d", "task_id": "t", "run_id": "r", "map_index": -1, "try_number": 2}
+    return SimpleNamespace(**{**facts, "task": SimpleNamespace(), **changes})
+
+
+def play(plugin: Any, work: Callable[[], object], **changes: Any) -> None:
+    """Let a task run from its start to its good end."""
+    listener = plugin._Listener()
+    instance = task_instance(**changes)
+    listener.on_task_instance_running(instance)
+    work()
+    listener.on_task_instance_success(instance)
+
+
+@pytest.mark.parametrize(
+    ("sql", "verb"),
+    [
+        ("INSERT INTO t VALUES (1)", "INSERT"),
+        ("  -- SELECT\n/* DELETE; */ insert into t select 1", "INSERT"),
+        ("WITH a AS (SELECT 1), b(x) AS (DELETE FROM c) INSERT INTO t SELECT 1", "INSERT"),
+        ("WITH RECURSIVE merge AS (SELECT 1) UPDATE t SET a = 1", "UPDATE"),
+        ("WITH a AS MATERIALIZED (SELECT 1) DELETE FROM t USING a", "DELETE"),
+        ("MERGE INTO t USING s ON (1 = 1) WHEN MATCHED THEN DELETE", "MERGE"),
+        ("INSERT INTO t SELECT 'it''s; SELECT 1'", "INSERT"),
+        (r"INSERT INTO t VALUES (E'\'; SELECT 1')", "INSERT"),
+        ('DELETE FROM "a;b"', "DELETE"),
+        ("UPDATE t SET a = $$; SELECT 1$$, b = $x$; SELECT $$ 1$x$", "UPDATE"),
+        ("REPLACE INTO t VALUES (1)", "REPLACE"),
+        ("CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"),
+        ("CREATE TEMP TABLE IF NOT EXISTS t (a) WITH (x = 1) AS (SELECT 1)", "CREATE TABLE AS"),
+        ("SELECT * INTO t FROM s", "CREATE TABLE AS"),
+        ("WITH a AS (SELECT 1) SELECT * INTO t FROM a", "CREATE TABLE AS"),
+        ("COPY t (a, b) FROM STDIN", "COPY"),
+        ("CREATE TABLE t (a int); INSERT INTO t VALUES (1);", "INSERT"),
+        ("BEGIN; SET x = 1; DELETE FROM t; INSERT INTO t VALUES (1); COMMIT", "INSERT"),
+        ("/* a * / /* SELECT; */ / */ DELETE FROM t", "DELETE"),
+        ("INSERT INTO t VALUES (1);;\n-- the end; of it\n", "INSERT"),
+    ],
+)
+def test_a_count_is_of_the_verb_that_writes(plugin: Any, sql: str, verb: str) -> None:
+    assert plugin.verb_of(sql, "postgres") == verb
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1",
+        "(SELECT 1) UNION (SELECT 2)",
+        "WITH update AS (SELECT 1) SELECT * FROM update",
+        "WITH a AS (INSERT INTO t VALUES (1) RETURNING *) SELECT * FROM a",
+        "SELECT 'INSERT INTO t'; -- INSERT",
+        "INSERT INTO t VALUES (1); SELECT 1",
+        "SELECT 1; INSERT INTO t VALUES (1)",
+        "EXPLAIN ANALYZE INSERT INTO t VALUES (1)",
+        "CREATE TABLE t (a int GENERATED ALWAYS AS (1) STORED)",
+        "CREATE VIEW v AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v AS SELECT 1",
+        "CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); DELETE FROM t; END",
+        "COPY t TO STDOUT",
+        "COPY (SELECT 1) TO STDOUT",
+        "CALL p()",
+        "TRUNCATE t",
+        "/* INSERT INTO t VALUES (1)",
+        "/* /* */ INSERT INTO t VALUES (1) */",
+        "/* /* /* */ */ */ INSERT INTO t VALUES (1)",
+        "",
+        " ; ; ",
+    ],
+)
+def test_a_count_of_anything_else_is_not_taken(plugin: Any, sql: str) -> None:
+    assert plugin.verb_of(sql, "postgres") is None
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE t AS SELECT 1", "COPY t FROM x", "SELECT 1 INTO t"])
+def test_what_only_postgres_counts_is_taken_from_postgres_only(plugin: Any, sql: str) -> None:
+    assert plugin.verb_of(sql, "snowflake") is None
+    assert plugin.verb_of("INSERT INTO t VALUES (1)", "snowflake") == "INSERT"
+
+
+@given(st.text(st.sampled_from("'\"`$eE\\-/*();\n aSELECT_ins"), max_size=60))
+def test_any_text_has_a_verb_that_writes_or_none(plugin: Any, sql: str) -> None:
+    assert plugin.verb_of(sql, "postgres") in {None, *plugin._WRITES_OF_POSTGRES}
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "--;\n",
+                "/*;'*/",
+                "';SELECT'",
+                '";SELECT"',
+                "$$;SELECT$$",
+                "$a$;$a$",
+                "(;SELECT)",
+                " ",
+            ]
+        )
+    )
+)
+def test_texts_comments_and_parentheses_change_no_verb(plugin: Any, noise: list[str]) -> None:
+    between = " " + " ".join(noise) + " "
+    sql = between + "UPDATE t SET a =" + between
+    assert plugin.verb_of(f"{between} DELETE FROM t WHERE {between}") in {"DELETE", None}
+    assert plugin.verb_of("UPDATE t SET a =" + between) == "UPDATE"
+    assert plugin.verb_of(sql.lstrip("('\"$")) in {"UPDATE", None}
+
+
+def test_counts_add_up_and_unknown_ones_are_left_out(
+    plugin: Any, intake: Intake, ran: Callable[..., None]
+) -> None:
+    def work() -> None:
+        ran("INSERT INTO t VALUES (1)", 1, times=3)
+        ran("DELETE FROM t", None)
+        ran("DELETE FROM t", -1)
+        ran("SELECT 1", 1000)
+        ran(object(), 1000)
+        ran("CREATE TABLE t AS SELECT 1", 20)
+        ran("CREATE TABLE t AS SELECT 1", 1000, kind="snowflake")
+
+    play(plugin, work)
+    assert intake.records == [
+        {
+            "dag_id": "d", "task_id": "t", "run_id": "r", "map_index": -1, "try_number": 2,
+            "state": "success", "source": "plugin", "rows": 23,
+        }
+    ]  # fmt: skip
+
+
+def test_statements_of_one_try_are_added_up_unless_told_otherwise(
+    plugin: Any, intake: Intake, ran: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for mode in ("", "sum", "last", "max", "?"):
+        monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_STATEMENTS", mode)
+        play(plugin, lambda: [ran("INSERT INTO t", rows, 2) for rows in (10, 50, 1)])
+    assert [record["rows"] for record in intake.records] == [122, 122, 1, 50, 122]
+
+
+def test_tries_in_one_process_have_each_their_own(
+    plugin: Any, intake: Intake, ran: Callable[..., None]
+) -> None:
+    play(plugin, lambda: ran("INSERT INTO t SELECT 1", 5), task_id="first")
+    play(plugin, lambda: ran("INSERT INTO t SELECT 2", 6), task_id="second")
+    play(plugin, lambda: None, task_id="third")
+    ran("INSERT INTO t SELECT 3", 7)  # of a task that has deferred
+    play(plugin, lambda: plugin.report_rows(8), task_id="fourth")
+    play(plugin, lambda: None, task_id="fifth")
+    told = [(record["task_id"], record["rows"]) for record in intake.records]
+    assert told == [("first", 5), ("second", 6), ("fourth", 8)]
+
+
+def test_more_statements_than_airflow_collects_are_unknown(
+    plugin: Any, intake: Intake, ran: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    play(plugin, lambda: [ran("INSERT INTO t SELECT 1", 1) for _ in range(30)])
+    assert intake.records == []
+    assert "more statements than Airflow collects" in caplog.text
+
+
+def test_long_texts_are_looked_at_as_long_as_there_is_time(
+    plugin: Any, intake: Intake, ran: Callable[..., None]
+) -> None:
+    def work() -> None:
+        ran("INSERT INTO t VALUES " + "(1)," * 1_000_000 + "(1);", 5)
+        ran("SELECT " + "1, " * 1_000_000, 100)
+        ran("DELETE FROM t; DELETE FROM u WHERE a IN (" + "1, " * 1_000_000, 100)
+
+    play(plugin, work)
+    assert [record["rows"] for record in intake.records] == [5]
+
+
+def test_without_a_sql_hook_there_is_nothing_to_tell(plugin: Any, intake: Intake) -> None:
+    play(plugin, lambda: None)
+    assert intake.pushes == []
+
+
+def test_reports_add_up_and_go_before_what_was_counted(
+    plugin: Any, intake: Intake, ran: Callable[..., None]
+) -> None:
+    def work() -> None:
+        ran("INSERT INTO t SELECT 1", 100)
+        plugin.report_rows(1, stage="gold")
+        plugin.report_rows(2, bytes=10, stage="gold")
+        plugin.report_rows(None, bytes=5, seconds=1, pipeline="p")
+
+    play(plugin, work)
+    told = [
+        {key: value for key, value in record.items() if key not in vars(task_instance())}
+        for record in intake.records
+    ]
+    common = {"state": "success", "source": "explicit"}
+    assert told == [
+        {**common, "stage": "gold", "rows": 3, "bytes": 10},
+        {**common, "pipeline": "p", "bytes": 5, "seconds": 1.0},
+    ]
+
+
+@pytest.mark.parametrize("rows", [-1, 1.5, "7", float("nan"), object()])
+def test_a_report_that_makes_no_sense_is_logged_and_harms_nobody(
+    plugin: Any, intake: Intake, caplog: pytest.LogCaptureFixture, rows: Any
+) -> None:
+    play(plugin, lambda: plugin.report_rows(rows))
+    play(plugin, lambda: plugin.report_rows(1, seconds=rows if rows != 1.5 else -0.1))
+    assert [record for record in intake.records if record.get("seconds") != 7.0] == []
+    assert "not below 0" in caplog.text
+
+
+def test_a_try_has_at_most_as_many_parts_as_the_exporter_takes(plugin: Any, intake: Intake) -> None:
+    play(plugin, lambda: [plugin.report_rows(1, stage=str(number)) for number in range(100)])
+    assert len(intake.records) == 64
+
+
+def test_every_copy_of_the_file_in_a_process_reports_to_the_same_try(
+    plugin: Any, intake: Intake
+) -> None:
+    play(plugin, lambda: loaded().report_rows(9))
+    assert [record["rows"] for record in intake.records] == [9]
+
+
+def test_the_end_of_a_try_tells_its_state(plugin: Any, intake: Intake) -> None:
+    listener = plugin._Listener()
+    for end in ("success", "failed", "skipped"):
+        plugin.report_rows(1)
+        getattr(listener, f"on_task_instance_{end}")(task_instance())
+    assert [record["state"] for record in intake.records] == ["success", "failed", "skipped"]
+
+
+def test_the_token_is_taken_from_a_file_or_the_environment(
+    plugin: Any, intake: Intake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    play(plugin, lambda: plugin.report_rows(1))
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_TOKEN", "one")
+    play(plugin, lambda: plugin.report_rows(1))
+    (tmp_path / "token").write_text("two\n")
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_TOKEN_FILE", str(tmp_path / "token"))
+    play(plugin, lambda: plugin.report_rows(1))
+    given = [push.headers.get("Authorization") for push in intake.pushes]
+    assert given == [None, "Bearer one", "Bearer two"]
+
+
+def test_a_path_in_the_address_is_kept(
+    plugin: Any, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("", "/", "/behind/a/proxy"):
+        monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", intake.url + path)
+        play(plugin, lambda: plugin.report_rows(1))
+    assert [push.path for push in intake.pushes] == [*["/ingest/v1/tries"] * 2, "/behind/a/proxy"]
+
+
+def test_an_exporter_that_does_not_answer_is_not_waited_for(
+    plugin: Any, intake: Intake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(plugin, "_answer", lambda *_: str(released.wait(60)))
+    monkeypatch.setattr(plugin, "_DEADLINE_SECONDS", 0.05)
+    play(plugin, lambda: plugin.report_rows(1))
+    assert not released.is_set()
+    assert "no answer in time" in caplog.text
+    released.set()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (f"http://127.0.0.1:{free_port()}", "ConnectionRefusedError"),
+        ("http://127.0.0.1:port", "ValueError"),
+        ("exporter", ""),
+    ],
+)
+def test_an_address_that_is_no_good_is_logged_by_the_kind_of_error(
+    plugin: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    url: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", url)
+    play(plugin, lambda: plugin.report_rows(1))
+    assert "not delivered" in caplog.text
+    assert said in caplog.text
+
+
+def test_no_secret_reaches_the_log_or_the_exporter(
+    plugin: Any,
+    intake: Intake,
+    ran: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(0)
+    play(plugin, lambda: ran("/* s3cret */ INSERT INTO s3cret VALUES ('s3cret')", 1))
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_TOKEN", "s3cret\nno header")
+    play(plugin, lambda: plugin.report_rows(1))
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_TOKEN_FILE", "/s3cret")
+    play(plugin, lambda: plugin.report_rows(1))
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", "http://user:s3cret@127.0.0.1:1/s3cret")
+    play(plugin, lambda: plugin.report_rows(1))
+    assert "INSERT 1" in caplog.text
+    assert "ValueError" in caplog.text
+    assert "s3cret" not in caplog.text
+    assert all(b"s3cret" not in push.body for push in intake.pushes)
+
+
+def test_an_exporter_that_refuses_is_logged(
+    plugin: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Intake(status=401)) as receiver:
+        monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", receiver.url)
+        play(plugin, lambda: plugin.report_rows(1))
+    assert "rows are not delivered to the exporter: 401" in caplog.text
+
+
+def test_no_error_of_the_plugin_reaches_the_task(
+    plugin: Any, intake: Intake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, LINEAGE, SimpleNamespace())
+    play(plugin, lambda: None)
+    assert caplog.text.count("AttributeError") == 2
+
+
+def test_without_an_address_nothing_is_registered_or_kept(
+    plugin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_PERF_EXPORTER_URL", raising=False)
+    idle = type("Idle", (plugin.PerfExporterPlugin,), {})
+    idle.on_load()
+    plugin.report_rows(1)
+    assert not hasattr(idle, "listeners")
+    assert plugin._told.reports == {}
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", "http://exporter")
+    idle.on_load()
+    assert (len(idle.listeners), idle.hook_lineage_readers) == (1, ["reader"])
+
+
+class DockerOperator:
+    """Has labels as the provider's operator has."""
+
+    dag_id, task_id = "d", "t"
+
+    def __init__(self, labels: Any = None) -> None:
+        self.labels = labels
+
+
+class DecoratedOperator(DockerOperator):
+    """As `@task.docker` makes one."""
+
+
+@pytest.mark.parametrize(
+    ("given", "labels"),
+    [
+        (None, {"dag_id": "d", "task_id": "t"}),
+        ({"task_id": "mine", "a": "b"}, {"dag_id": "d", "task_id": "mine", "a": "b"}),
+        (["a", "dag_id"], {"dag_id": "", "task_id": "t", "a": ""}),
+        ("{{ labels }}", "{{ labels }}"),
+    ],
+)
+@pytest.mark.parametrize("kind", [DockerOperator, DecoratedOperator])
+def test_containers_get_labels_beside_those_of_the_author(
+    plugin: Any, kind: type[DockerOperator], given: Any, labels: Any
+) -> None:
+    task = kind(given)
+    before = json.dumps(given)
+    plugin.task_policy(task)
+    assert task.labels == labels
+    assert json.dumps(given) == before  # it may be shared by tasks
+
+    mapped = SimpleNamespace(
+        dag_id="d", task_id="t", operator_class=kind, partial_kwargs={"labels": given}
+    )
+    plugin.task_policy(mapped)
+    assert mapped.partial_kwargs == {"labels": labels}
+
+
+def test_other_operators_are_left_alone(plugin: Any) -> None:
+    other = SimpleNamespace(dag_id="d", task_id="t", labels=None)
+    mapped = SimpleNamespace(operator_class=SimpleNamespace, partial_kwargs={})
+    for task in (other, mapped):
+        plugin.task_policy(task)
+    assert other.labels is None
+    assert mapped.partial_kwargs == {}
