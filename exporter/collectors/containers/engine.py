@@ -25,6 +25,8 @@ SILENCE_SECONDS = 3.0
 LIST_EVERY_SECONDS = 300.0
 LIST_AGAIN_SECONDS = 10.0
 """When the set is listed again after an event that could not be read."""
+FIRST_ANSWER_SECONDS = 1.0
+"""How long the start waits for it: names are then known when the first sample is taken."""
 MAX_LIST_BYTES = 16 << 20
 MIN_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 30.0
@@ -57,6 +59,7 @@ class Engine:
         self._since: float | None = None
         """The time of the last event by the engine's clock: after a gap we ask from there on."""
         self._longest_wait_seconds = MIN_BACKOFF_SECONDS
+        self._asked = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="docker-engine", daemon=True)
 
@@ -73,8 +76,9 @@ class Engine:
         return self._trouble
 
     def start(self) -> None:
-        """Begin to follow the engine."""
+        """Begin to follow the engine; wait a moment for its first answer."""
         self._thread.start()
+        self._asked.wait(FIRST_ANSWER_SECONDS)
 
     def stop(self) -> None:
         """End the thread, whatever it waits for, but for a TCP connection yet to be made."""
@@ -89,6 +93,7 @@ class Engine:
                 self._follow()
             except SourceUnavailableError as error:
                 self._trouble = str(error)
+            self._asked.set()
             longest = min(2 * self._longest_wait_seconds, MAX_BACKOFF_SECONDS)
             self._longest_wait_seconds = longest
             wait = random.uniform(MIN_BACKOFF_SECONDS, longest)  # noqa: S311 - jitter is no secret
@@ -104,6 +109,7 @@ class Engine:
             stream.get(f"{self._client.prefix}/events?since={since:.6f}&filters={_FILTERS}")
             self._list()
             self._trouble, self._longest_wait_seconds = None, MIN_BACKOFF_SECONDS
+            self._asked.set()
             self._read(stream)
 
     def _read(self, stream: Exchange) -> None:

@@ -72,6 +72,15 @@ def test_the_list_and_the_events_give_the_same_names_images_and_labels(docker, w
     assert from_list.started_at is None
 
 
+def test_a_start_waits_for_what_runs_already(docker):
+    docker.run("early", SLEEP)
+    made = Watched(docker.url)
+    try:
+        assert (made.engine.trouble, made.names) == (None, ["early"])
+    finally:
+        made.engine.stop()
+
+
 def test_a_renamed_container_keeps_everything_but_its_name(docker, watched):
     watched.wait_well()
     key = docker.run("before", SLEEP)
