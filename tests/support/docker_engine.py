@@ -38,8 +38,7 @@ def docker_available() -> bool:
 class DockerEngine:
     """One dockerd with its own containerd; containers have the cgroup /docker/ID, as usual.
 
-    The cgroup driver is cgroupfs where no systemd runs. Containers have no network and end
-    at once when they are stopped.
+    Containers have no network and end at once when they are stopped.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -157,6 +156,7 @@ class DockerEngine:
             f"--data-root={self._data}",
             f"--exec-root={self._run}/exec",
             f"--pidfile={self._run}/docker.pid",
+            "--exec-opt=native.cgroupdriver=cgroupfs",  # on cgroup v2 systemd's is the usual one
             "--bridge=none",
             "--iptables=false",
             "--shutdown-timeout=2",
