@@ -21,7 +21,7 @@ from exporter.kernel.slow import Pressure, Slow
 from tests.support.require import require
 from tests.unit.kernel.hostile import SEEDS, contents
 from tests.unit.kernel.kernel import real_cgroup, remove
-from tests.unit.kernel.layouts import LAYOUTS, cid, hierarchies
+from tests.unit.kernel.layouts import LAYOUTS, PLACES, cid, hierarchies
 
 RECORDED = f"/docker/{cid('docker-a')}"
 V2 = f"/system.slice/docker-{cid('systemd-a')}.scope"
@@ -72,28 +72,38 @@ def test_version_1_is_read_in_its_own_units(descriptors):
 
 def test_version_2_is_read_in_its_own_units(descriptors):
     cgroup = Cgroup(hierarchies("docker-systemd").at(V2), descriptors)
-    assert cgroup.fast() == Fast(1.5, 10_000_000, 20_000_000, 1)
+    assert cgroup.fast() == Fast(7.371867, 33746944, 50331648, 1)
     assert cgroup.slow() == Slow(
-        memory_working_set_bytes=8_000_000,
-        memory_rss_bytes=6_000_000,
-        memory_cache_bytes=3_000_000,
-        memory_inactive_file_bytes=2_000_000,
-        memory_mapped_file_bytes=500_000,
-        memory_swap_bytes=4096,
-        memory_limit_bytes=512 * 2**20,
-        cpu_quota_us=150_000,
+        memory_working_set_bytes=33746944 - 6291456,
+        memory_rss_bytes=16818176,
+        memory_cache_bytes=6291456,
+        memory_inactive_file_bytes=6291456,
+        memory_mapped_file_bytes=3145728,
+        memory_swap_bytes=15486976,
+        memory_limit_bytes=48 * 2**20,
+        cpu_quota_us=50_000,
         cpu_period_us=100_000,
-        cfs_periods=40,
-        cfs_throttled_periods=4,
-        cfs_throttled_seconds=0.25,
+        cfs_periods=140,
+        cfs_throttled_periods=125,
+        cfs_throttled_seconds=5.411449,
         pressure={
-            "cpu": Pressure(1.0, 0.5),
-            "memory": Pressure(2.0, 1.0),
-            "io": Pressure(3.0, 1.5),
+            "cpu": Pressure(4.433529, 4.312037),
+            "memory": Pressure(0.685209, 0.685209),
+            "io": Pressure(0.070389, 0.069846),
         },
         processes=1,
         threads=2,
     )
+    cgroup.close()
+
+
+def test_in_version_2_the_whole_cache_is_more_than_its_inactive_part(descriptors):
+    (place,) = PLACES["docker-parent-slice"]
+    cgroup = Cgroup(hierarchies("docker-parent-slice").at(place.path), descriptors)
+    slow = cgroup.slow()
+    assert slow.memory_cache_bytes == 6344704
+    assert slow.memory_working_set_bytes == 32776192 - 6291456
+    assert slow.pressure["memory"].stalled_seconds == 0.001799
     cgroup.close()
 
 
@@ -240,7 +250,7 @@ def test_processes_are_bounded(writable):
 
 def test_threads_share_a_cgroup_that_one_of_them_closes(descriptors):
     homes = hierarchies("docker-systemd").at(V2)
-    expected = Fast(1.5, 10_000_000, 20_000_000, 1)
+    expected = Fast(7.371867, 33746944, 50331648, 1)
     wrong: list[object] = []
     for _ in range(50):
         cgroup = Cgroup(homes, descriptors)
