@@ -99,8 +99,8 @@ class _Group(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if any(_ADDRESS_WITH_PASSWORD.search(each) for each in args):
             ctx.fail(
-                "A database address does not belong on the command line, where everyone sees it: "
-                "use --airflow.dsn-file."
+                "An address with a password does not belong on the command line, where everyone "
+                "sees it: use --airflow.dsn-file for the database, --token-file for a server."
             )
         return super().parse_args(ctx, args)
 

@@ -126,6 +126,7 @@ def test_wrong_usage_is_exit_status_2(arguments: list[str]) -> None:
         ["serve", "--airflow.dsn-file", "{}"],
         ["check", "--airflow.dsn-file={}"],
         ["serve", "host=h user=u password=hunter22"],
+        ["baseline", "--prometheus", "{}"],
     ],
 )
 def test_an_address_on_the_command_line_is_not_repeated(arguments: list[str]) -> None:

@@ -149,6 +149,16 @@ def test_a_server_that_trickles_is_left_at_the_deadline() -> None:
     assert "did not answer everything within 1 s" in result.stderr
 
 
+def test_the_deadline_is_for_all_answers_together() -> None:
+    body = b'{"data": {"resultType": "vector", "result": []}}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with Stub(says(head, body, every_seconds=0.2)) as server:
+        result = baseline("--prometheus", server.url, "--timeout", "1")
+        assert 1 <= len(server.seen) < 15
+    assert result.exit_code == 2
+    assert "did not answer everything within 1 s" in result.stderr
+
+
 def test_a_token_and_a_ca_are_used_and_not_told(tmp_path) -> None:
     ca, context = certificates(tmp_path)
     token = tmp_path / "token"
