@@ -32,6 +32,7 @@ from exporter.collectors.containers.stats_api import StatsRound
 from exporter.collectors.tasks.follower import Follower
 from exporter.collectors.tasks.naming import Sources
 from exporter.collectors.tasks.procfs import Procfs
+from exporter.collectors.tasks.tries import Tries
 from exporter.filters import DagFilter
 from exporter.identity.labels import LabelKeys
 from exporter.identity.safe_names import SafeNames
@@ -148,15 +149,12 @@ def _cpu_seconds(processes: Sequence[psutil.Process]) -> float:
 def _processes(count: int) -> None:
     with _sleepers(count):
         descriptors = Descriptors(descriptor_cap())
-        follower = Follower(
-            Procfs(Path("/proc"), descriptors),
-            Sources(),
-            first_look=0.0,
-            slow_seconds=15.0,
-            remembered={},
-            watch=None,
-            clock=Clock(),
-        )
+        sources = Sources()
+        tries = Tries(
+            Procfs(Path("/proc"), descriptors), sources,
+            first_look=0.0, remembered={}, clock=Clock(),
+        )  # fmt: skip
+        follower = Follower(tries, sources, slow_seconds=15.0, watch=None, clock=Clock())
         follower.read()
         # Young processes are described again: titles come after a fork.
         sleep(12.0)

@@ -177,7 +177,7 @@ class Settings:
     )
     tasks_details_interval: float = duration(
         "--collector.tasks.details-interval", 15.0,
-        "How often proportional memory and storage I/O are read.",
+        "How often proportional memory is read, and storage I/O of what shows no sign of work.",
     )  # fmt: skip
     log_pattern: re.Pattern[str] | None = option(
         "--tasks.log-pattern", None,

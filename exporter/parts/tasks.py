@@ -11,6 +11,7 @@ from exporter.collectors.tasks.naming import Sources
 from exporter.collectors.tasks.own_cgroup import working_set
 from exporter.collectors.tasks.procfs import Procfs
 from exporter.collectors.tasks.reading import Ended
+from exporter.collectors.tasks.tries import Tries
 from exporter.config import Settings
 from exporter.errors import ConfigError
 from exporter.forward.forwarder import Forwarder
@@ -39,13 +40,15 @@ def tasks_collector(around: Surroundings, forwarder: Forwarder | None) -> TasksC
     procfs = Procfs(settings.procfs, descriptors)
 
     def follow(remembered: Mapping[str, str], first_look: float, exits: ExitWatch) -> Follower:
+        tries = Tries(
+            procfs, sources, first_look=first_look, remembered=remembered, clock=around.clock
+        )
         return Follower(
-            procfs,
+            tries,
             sources,
-            first_look=first_look,
             slow_seconds=settings.tasks_details_interval,
-            remembered=remembered,
-            watch=exits.watch,
+            # A pidfd is got by a number, which in another namespace is somebody else's.
+            watch=exits.watch if procfs.numbers_are_ours() else None,
             clock=around.clock,
         )
 

@@ -70,6 +70,19 @@ class Account:
                 inherited -= counted.own + counted.inherited
         return own + max(0, inherited)
 
+    def advance_by_heir(
+        self, found: Mapping[ProcessId, Used], heir: int, before: int, after: int
+    ) -> int:
+        """Return the growth up to an end that nobody saw, by what an outside heir has inherited.
+
+        It takes part as if it were a member, the process `heir`, that did nothing but wait.
+        """
+        outside = ProcessId(heir, 0)
+        self.begin(outside, Used(0, 0, before))
+        growth = self.advance({**found, outside: Used(0, 0, after)})
+        del self.last[outside]
+        return growth
+
     def _heirs(self, found: Mapping[ProcessId, Used]) -> dict[ProcessId, ProcessId | None]:
         """Return for each member that has ended its nearest ancestor still there, if any."""
         ended = self.last.keys() - found.keys()

@@ -6,6 +6,7 @@ Processes end at any moment, and most of these files are for their owner's eyes 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ MAX_LINKS = 256
 """Open files of one process that are looked at."""
 _MAX_STAT_BYTES = 1024
 _MAX_STATUS_BYTES = 4096
+_OWN_NUMBERS = re.compile(rb"\nNSpid:([0-9\t ]+)\n")
+"""A process's number in the namespace of the mount, and in each one below down to its own."""
 
 
 class Procfs:
@@ -41,6 +44,16 @@ class Procfs:
         field = (self._loadavg.read() or b"").rpartition(b" ")[2].strip()
         return int(field) if field.isdigit() else None
 
+    def boot_id(self) -> str:
+        """Return what tells this run of the machine from others; empty where it is not told."""
+        found = whole(f"{self._root}/sys/kernel/random/boot_id", _MAX_STAT_BYTES)
+        return (found or b"").decode(errors="replace").strip()
+
+    def numbers_are_ours(self) -> bool:
+        """Tell whether it names processes as we would: not if it is of another PID namespace."""
+        found = _OWN_NUMBERS.search(whole(f"{self._root}/self/status", _MAX_STATUS_BYTES) or b"")
+        return found is not None and found[1].split() == [b"%d" % os.getpid()]
+
     def stat(self, pid: int) -> bytes | None:
         """Read /proc/PID/stat."""
         return self._read(pid, "stat", _MAX_STAT_BYTES)
@@ -56,10 +69,6 @@ class Procfs:
     def kept_status(self, pid: int) -> KeptFile:
         """Open /proc/PID/status for good."""
         return self._kept(pid, "status", _MAX_STATUS_BYTES)
-
-    def storage(self, pid: int) -> bytes | None:
-        """Read /proc/PID/io."""
-        return self._read(pid, "io", _MAX_STAT_BYTES)
 
     def smaps_rollup(self, pid: int) -> bytes | None:
         """Read /proc/PID/smaps_rollup; costs some milliseconds for each GiB that is resident."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
 
 from exporter.collectors.tasks.account import Account, Used
+from exporter.collectors.tasks.members import Member, all_read
 from exporter.collectors.tasks.memory import Memory
 from exporter.collectors.tasks.process_id import ProcessId
 from exporter.collectors.tasks.procfs import Procfs
@@ -17,44 +15,14 @@ from exporter.collectors.tasks.stat import (
     Stat,
     parsed_high_water,
     parsed_resident,
-    parsed_stat,
-    parsed_storage,
 )
+from exporter.collectors.tasks.supervisor import Supervisor
 from exporter.collectors.tasks.use import Remembered, Use
-from exporter.kernel.kept import KeptFile
 
-T = TypeVar("T")
-_PASSES = 3
-"""How often a tree is read while its members vanish."""
 _LATE_SECONDS = 0.1
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _CPUS = os.cpu_count() or 1
-
-
-@dataclass(slots=True)
-class Member:
-    """What is kept open of one process."""
-
-    stat: KeptFile
-    storage: KeptFile
-    ours: bool
-    """Whether all it ever used is to be counted; else what it uses from now on."""
-
-    last: tuple[bytes, Stat | None] = (b"", None)
-    """What stat held at the last reading, and its meaning: most tasks wait most of the time."""
-
-    def read(self) -> Stat | None:
-        """Read the process's figures; None when it is gone."""
-        data = self.stat.read() or b""
-        if data != self.last[0]:
-            self.last = (data, parsed_stat(data))
-        return self.last[1]
-
-    def close(self) -> None:
-        """Release the descriptors."""
-        self.stat.close()
-        self.storage.close()
 
 
 class Tree:
@@ -83,53 +51,32 @@ class Tree:
         self._stats: dict[ProcessId, Stat] = {}
         """As of the last reading."""
         self._status = procfs.kept_status(root.pid)
-        self._supervisor_id = ProcessId(supervisor, 0)
-        self._supervisor = procfs.kept_stat(supervisor)
-        stat = parsed_stat(self._supervisor.read() or b"")
-        self._waited_ticks = stat.inherited_ticks if stat else None
+        self._supervisor = Supervisor(procfs, supervisor)
 
     def add(self, process: ProcessId, *, ours: bool) -> None:
         """Take in a member; its parent comes first."""
         pid = process.pid
         stat, storage = self._procfs.kept_stat(pid), self._procfs.kept_storage(pid)
-        self.members[process] = Member(stat, storage, ours)
+        self.members[process] = Member(process, stat, storage, ours)
 
-    def count(self, now: float) -> list[ProcessId]:
-        """Read CPU time and resident memory of all members; return those that have ended."""
-        stats, unsure = _all_read(self.members, self._stat)
-        since, self._counted_at = self._counted_at, now
-        if stats == self._stats and len(stats) == len(self.members):
+    def count(self, now: float, *, thorough: bool = False) -> list[ProcessId]:
+        """Read CPU time, memory and storage of all members; return those that have ended.
+
+        What shows no sign of work has its storage figures read only if it is `thorough`.
+        """
+        stats, unsure = all_read(self.members, lambda each: self.members[each].read())
+        seconds, self._counted_at = now - self._counted_at, now
+        if not thorough and stats == self._stats and len(stats) == len(self.members):
             return []
+        unseen = self.root in self.members and self.root not in stats
+        if unseen:
+            # Read before its supervisor is: who vanishes in between is in both, and not counted.
+            stats, unsure = all_read(stats, lambda each: self.members[each].read())
         self._stats = stats
-        used = _used(stats)
-        for each in stats.keys() - self._cpu.last.keys():
-            if not self.members[each].ours:
-                self._cpu.begin(each, used[each])
-        growth = None
-        if self.root in self.members and self.root not in stats:
-            stats, unsure = _all_read(stats, self._stat)
-            used = _used(stats)
-            growth = self._growth_by_supervisor(used, now - since)
-        if growth is None:
-            growth = self._cpu.advance(used, unsure)
-        self.total = self.total.plus(Use(cpu_seconds=growth / _TICKS))
-        self.memory.follow({each: stat.rss_pages * _PAGE_BYTES for each, stat in stats.items()})
-        mark = parsed_high_water(self._status.read() or b"")
-        if mark is not None:
-            self.memory.high_water(self.root, mark)
-        return self._without_ended(stats)
-
-    def count_storage(self) -> None:
-        """Read what all members moved to and from storage, where that is allowed."""
-        found, unsure = _all_read(self.members, self._storage)
-        read = {each: Used(parent, 0, amount) for each, (parent, amount, _) in found.items()}
-        written = {each: Used(parent, 0, amount) for each, (parent, _, amount) in found.items()}
-        for each in found:
-            if not self.members[each].ours:
-                self._read.begin(each, read[each])
-                self._written.begin(each, written[each])
-        growth = (self._read.advance(read, unsure), self._written.advance(written, unsure))
-        self.total = self.total.plus(Use(0.0, *growth))
+        self._count_cpu(unsure, seconds if unseen else None)
+        self._count_storage(unseen=unseen)
+        self._follow_memory()
+        return self._without_ended()
 
     def residents(self) -> dict[ProcessId, Resident | None]:
         """Read the proportional sets of all members; the only reading that may take long."""
@@ -148,63 +95,58 @@ class Tree:
         self._status.close()
         self._supervisor.close()
 
-    def _stat(self, process: ProcessId) -> Stat | None:
-        stat = self.members[process].read()
-        return stat if stat and stat.start_ticks == process.start_ticks else None
+    def _count_cpu(self, unsure: set[ProcessId], unseen_seconds: float | None) -> None:
+        """Count CPU time; of an end that nobody saw it is told since when it may have been."""
+        used = {
+            each: Used(stat.parent, stat.own_ticks, stat.inherited_ticks)
+            for each, stat in self._stats.items()
+        }
+        self._begin(self._cpu, used)
+        growth = None
+        if unseen_seconds is not None and (waited := self._supervisor.ticks()) is not None:
+            trial = Account(self._cpu.last)
+            growth = trial.advance_by_heir(used, self._supervisor.pid, *waited)
+            # It may have waited for others as well: not more than the processors can do is believed
+            possible = (unseen_seconds + _LATE_SECONDS) * _CPUS * _TICKS
+            self._cpu, growth = (trial, growth) if growth <= possible else (self._cpu, None)
+        if growth is None:
+            growth = self._cpu.advance(used, unsure)
+        self.total = self.total.plus(Use(cpu_seconds=growth / _TICKS))
 
-    def _storage(self, process: ProcessId) -> tuple[int, int, int] | None:
-        stat = self._stat(process)
-        found = parsed_storage(self.members[process].storage.read() or b"")
-        return (stat.parent, *found) if stat and found else None
+    def _count_storage(self, *, unseen: bool) -> None:
+        """Count what was moved to and from storage, where that is allowed to be read."""
+        found, unsure = all_read(self._stats, lambda each: self.members[each].read_storage())
+        waited = self._supervisor.storage()
+        growth = []
+        for index, account in enumerate((self._read, self._written)):
+            used = {
+                each: Used(self._stats[each].parent, 0, at[index]) for each, at in found.items()
+            }
+            self._begin(account, used)
+            # Where the task process's own figures are hidden, those of its supervisor mean nothing.
+            growth.append(
+                account.advance_by_heir(used, self._supervisor.pid, *waited[index])
+                if unseen and waited and self.root in account.last
+                else account.advance(used, unsure)
+            )
+        self.total = self.total.plus(Use(0.0, *growth))
 
-    def _growth_by_supervisor(self, used: dict[ProcessId, Used], seconds: float) -> int | None:
-        """Return the growth in ticks up to an end that nobody saw; None where it is not told."""
-        stat = parsed_stat(self._supervisor.read() or b"")
-        if stat is None or self._waited_ticks is None:
-            return None
-        # It takes part as if it were a member that did nothing but wait.
-        account = Account(self._cpu.last)
-        account.begin(self._supervisor_id, Used(0, 0, self._waited_ticks))
-        waited = {self._supervisor_id: Used(0, 0, stat.inherited_ticks)}
-        growth = account.advance({**used, **waited})
-        # It may have waited for others as well: not more than the processors can do is believed.
-        possible = (seconds + _LATE_SECONDS) * _CPUS * _TICKS
-        if growth > possible:
-            return None
-        del account.last[self._supervisor_id]
-        self._cpu = account
-        return growth
+    def _begin(self, account: Account, used: dict[ProcessId, Used]) -> None:
+        for each in used.keys() - account.last.keys():
+            if not self.members[each].ours:
+                account.begin(each, used[each])
 
-    def _without_ended(self, stats: dict[ProcessId, Stat]) -> list[ProcessId]:
-        root = stats.get(self.root)
+    def _follow_memory(self) -> None:
+        self.memory.follow({each: s.rss_pages * _PAGE_BYTES for each, s in self._stats.items()})
+        mark = parsed_high_water(self._status.read() or b"")
+        if mark is not None:
+            self.memory.high_water(self.root, mark)
+
+    def _without_ended(self) -> list[ProcessId]:
+        root = self._stats.get(self.root)
         self.ended = self.ended or root is None or root.state == ZOMBIE
-        left = stats.keys() - ({self.root} if self.ended else set())
-        if self.ended and self.root in self.members:
-            self.count_storage()
+        left = self._stats.keys() - ({self.root} if self.ended else set())
         ended = [process for process in self.members if process not in left]
         for process in ended:
             self.members.pop(process).close()
         return ended
-
-
-def _all_read(
-    processes: Iterable[ProcessId], read: Callable[[ProcessId], T | None]
-) -> tuple[dict[ProcessId, T], set[ProcessId]]:
-    """Read all in order, once more when some have vanished; return also who vanished at last."""
-    left = list(processes)
-    found: dict[ProcessId, T] = {}
-    vanished: set[ProcessId] = set()
-    for _ in range(_PASSES):
-        found = {each: value for each in left if (value := read(each)) is not None}
-        vanished = set(left) - found.keys()
-        if not vanished:
-            break
-        left = list(found)
-    return found, vanished
-
-
-def _used(stats: dict[ProcessId, Stat]) -> dict[ProcessId, Used]:
-    return {
-        each: Used(stat.parent, stat.own_ticks, stat.inherited_ticks)
-        for each, stat in stats.items()
-    }

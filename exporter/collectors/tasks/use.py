@@ -52,9 +52,9 @@ class Remembered:
     peak_bytes: int = 0
 
 
-def root_key(root: ProcessId) -> str:
-    """Return the name under which a tree is remembered."""
-    return f"{root.pid}:{root.start_ticks}"
+def root_key(boot_id: str, root: ProcessId) -> str:
+    """Return the name under which a tree is remembered: start times begin anew at each boot."""
+    return f"{boot_id}:{root.pid}:{root.start_ticks}"
 
 
 def dumped(remembered: Remembered) -> str:

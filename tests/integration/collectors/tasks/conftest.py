@@ -18,6 +18,7 @@ from exporter.collectors.tasks.follower import Follower
 from exporter.collectors.tasks.glances import Glances
 from exporter.collectors.tasks.naming import Sources
 from exporter.collectors.tasks.procfs import Procfs
+from exporter.collectors.tasks.tries import Tries
 from exporter.collectors.tasks.use import Use
 from exporter.kernel.exits import ExitWatch
 from exporter.kernel.kept import Descriptors
@@ -33,12 +34,18 @@ class Host:
     def __init__(self, sources=None, *, exits=True, first_look=None, remembered=None):
         self.descriptors = Descriptors(1000)
         self.exits = ExitWatch("test-exits") if exits else None
-        self.follower = Follower(
+        sources = sources or Sources()
+        tries = Tries(
             Procfs(Path("/proc"), self.descriptors),
-            sources or Sources(),
+            sources,
             first_look=time() if first_look is None else first_look,
-            slow_seconds=3.0,
             remembered=remembered or {},
+            clock=Clock(),
+        )
+        self.follower = Follower(
+            tries,
+            sources,
+            slow_seconds=3.0,
             watch=self.exits.watch if self.exits else None,
             clock=Clock(),
         )
@@ -51,7 +58,7 @@ class Host:
 
     def read(self):
         reading = self.follower.read()
-        self.read_at = monotonic()
+        self.read_at = self.follower._read_at
         self.follower.accepted()
         self.readings.append(reading)
         for name, used in reading.used.items():

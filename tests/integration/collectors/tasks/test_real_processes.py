@@ -9,6 +9,7 @@ import pytest
 from exporter.collectors.tasks.naming import Sources
 from exporter.model import Task
 from tests.integration.collectors.tasks import supervisor
+from tests.support.require import require
 
 MIB = 1024 * 1024
 
@@ -68,13 +69,14 @@ def test_the_rate_is_what_was_used_over_the_time_between_two_readings(host, star
     assert each.ended(watcher)
 
 
-def test_bytes_written_are_those_that_the_parent_was_told(host, start, tmp_path):
-    watcher = host()
-    each = start("t", "write", 8, POLLS="1", SCRATCH=str(tmp_path / "scratch"))
+@pytest.mark.parametrize("polls", ["1", ""], ids=["polls", "waits"])
+@pytest.mark.parametrize("exits", [True, False])
+def test_bytes_written_are_those_that_the_parent_was_told(host, start, tmp_path, exits, polls):
+    watcher = host(exits=exits)
+    each = start("t", "write", 8, POLLS=polls, SCRATCH=str(tmp_path / "scratch"))
     watcher.read_until(each.done)
     truth = each.truth()["written"]
-    if truth < 8 * MIB:
-        pytest.skip("this file system does not count what is written")
+    require(truth >= 8 * MIB, "the file system of the temporary directory counts no writes")
     assert watcher.used[each.name].written_bytes == pytest.approx(truth, rel=0.05)
 
 

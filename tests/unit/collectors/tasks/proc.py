@@ -9,6 +9,7 @@ from exporter.clock import Clock
 from exporter.collectors.tasks.follower import Follower
 from exporter.collectors.tasks.naming import Sources
 from exporter.collectors.tasks.procfs import Procfs
+from exporter.collectors.tasks.tries import Tries
 from exporter.kernel.kept import Descriptors
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "proc"
@@ -24,6 +25,9 @@ class Proc:
         self.clock = Clock(wall=lambda: 1000.0, monotonic=lambda: self.now)
         self.descriptors = Descriptors(100)
         (root / "loadavg").write_text("0 0 0 1/1 1\n")
+        boot_id = root / "sys" / "kernel" / "random" / "boot_id"
+        boot_id.parent.mkdir(parents=True, exist_ok=True)
+        boot_id.write_text("boot 1\n")
 
     def copy(self, name):
         shutil.copytree(FIXTURES / name, self.root, dirs_exist_ok=True)
@@ -57,13 +61,13 @@ class Proc:
         shutil.rmtree(self.root / str(pid))
 
     def follower(self, sources=None, *, first_look=0.0, remembered=None, watch=None):
-        return Follower(
+        sources = sources or Sources()
+        tries = Tries(
             Procfs(self.root, self.descriptors),
-            sources or Sources(),
+            sources,
             first_look=first_look,
-            slow_seconds=15.0,
             remembered=remembered or {},
-            watch=watch,
             clock=self.clock,
             since_boot=lambda: 1000.0,
         )
+        return Follower(tries, sources, slow_seconds=15.0, watch=watch, clock=self.clock)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from exporter.collectors.tasks.members import all_read
 from exporter.collectors.tasks.naming import Sources
-from exporter.collectors.tasks.tree import _all_read
 from exporter.collectors.tasks.use import Use
 from exporter.errors import SourceUnavailableError
 from exporter.model import Task
@@ -31,6 +31,13 @@ def supervised(proc, title=f"airflow worker -- {UUID}", *, log=LOG, **figures):
     proc.put(60, title, parent=50, **figures)
     if log:
         proc.link(60, 4, log)
+
+
+def store(proc, pid, read_bytes, written_bytes):
+    (proc.root / str(pid) / "io").write_text(
+        f"wchar: 1\nread_bytes: {read_bytes}\nwrite_bytes: {written_bytes}\n"
+        "cancelled_write_bytes: 0\n"
+    )
 
 
 def read(follower):
@@ -59,7 +66,7 @@ def test_a_real_tree_of_airflow_2_is_named_by_its_titles(proc):
     follower = proc.follower()
     assert [*follower.read().running] == [("d2", "group.t2")]
     # The map index is the supervisor's knowledge.
-    assert follower._tries[0].task == Task("d2", "group.t2", "manual run", 3)
+    assert next(iter(follower._tries)).task == Task("d2", "group.t2", "manual run", 3)
 
 
 def test_a_try_is_counted_until_it_has_ended(proc):
@@ -109,6 +116,36 @@ def test_the_last_figures_are_found_at_the_supervisor(proc):
     assert read(follower).ended[0].used.cpu_seconds == pytest.approx(0.75)
 
 
+def test_the_last_bytes_are_found_at_the_supervisor_that_waited_unseen(proc):
+    supervised(proc)
+    store(proc, 50, 10, 20)
+    store(proc, 60, 1000, 100)
+    follower = proc.follower()
+    read(follower)
+    proc.now += 1
+    proc.put(60, parent=50, own=1)
+    store(proc, 60, 1500, 100)
+    store(proc, 50, 11, 20)
+    assert read(follower).used["d", "t"][1:] == (500, 0)
+    proc.now += 1
+    proc.end(60)
+    proc.put(50, inherited=1)
+    store(proc, 50, 11 + 1700, 20 + 900)
+    (ended,) = read(follower).ended
+    assert ended.used[1:] == (1700, 900)
+
+
+def test_hidden_bytes_are_not_taken_from_the_supervisor(proc):
+    supervised(proc)
+    store(proc, 50, 10, 20)
+    follower = proc.follower()
+    read(follower)
+    proc.end(60)
+    store(proc, 50, 5000, 5000)
+    (ended,) = read(follower).ended
+    assert ended.used[1:] == (0, 0)
+
+
 def test_more_than_the_processors_can_do_is_not_believed(proc):
     supervised(proc, own=30)
     follower = proc.follower()
@@ -149,7 +186,7 @@ def test_a_supervisor_below_the_supervisor_of_another_try_is_no_task_process(pro
     supervised(proc, f"airflow worker -- LocalExecutor: {OTHER}")
     follower = proc.follower()
     read(follower)
-    assert follower._tries == []
+    assert [*follower._tries] == []
 
 
 def test_a_worker_that_was_idle_when_it_was_described_is_looked_at_again(proc):
@@ -244,10 +281,10 @@ def test_a_glance_lists_only_after_the_kernel_has_made_a_process(proc):
     read(follower)
     supervised(proc, own=30)
     follower.glance()
-    assert follower._tries == []
+    assert [*follower._tries] == []
     (proc.root / "loadavg").write_text("0 0 0 1/1 60\n")
     follower.glance()
-    assert len(follower._tries) == 1
+    assert len([*follower._tries]) == 1
 
 
 @pytest.mark.parametrize(
@@ -293,7 +330,7 @@ def test_what_a_pod_does_not_tell_of_its_try_is_told_by_the_log(proc, told, expe
     supervised(proc)
     follower = proc.follower(Sources(pod=lambda: told))
     read(follower)
-    assert follower._tries[0].task == expected
+    assert next(iter(follower._tries)).task == expected
 
 
 def test_the_supervisors_log_names_a_task_process_that_holds_none(proc):
@@ -329,7 +366,7 @@ def test_a_fork_that_ends_before_it_shows_what_it_is_is_a_try(proc):
 
 def test_who_vanishes_while_a_tree_is_read_makes_it_be_read_again():
     answers = {"parent": [1, 2], "child": [None]}
-    found, vanished = _all_read(["parent", "child"], lambda each: answers[each].pop(0))
+    found, vanished = all_read(["parent", "child"], lambda each: answers[each].pop(0))
     assert (found, vanished) == ({"parent": 2}, set())
 
 
@@ -371,7 +408,29 @@ def test_a_restart_goes_on_from_what_is_remembered(proc):
     reading = after.read()
     assert reading.used["d", "t"].cpu_seconds == pytest.approx(0.35)
     assert reading.running["d", "t"].cpu_percent == 0  # over a time that nobody knows
-    assert [*reading.remembered] == ["60:60"]
+    assert [*reading.remembered] == ["boot 1:60:60"]
+
+
+def test_a_number_and_a_start_of_before_a_boot_are_another_process(proc):
+    supervised(proc, own=500)
+    before = proc.follower()
+    read(before)
+    remembered = read(before).remembered
+    (proc.root / "sys/kernel/random/boot_id").write_text("boot 2\n")
+    proc.put(60, parent=50, own=10)
+    assert read(proc.follower(remembered=remembered)).used["d", "t"].cpu_seconds == 0.1
+
+
+def test_a_try_that_begins_while_another_is_given_up_is_measured(proc):
+    supervised(proc, f"airflow worker -- LocalExecutor: {UUID}")
+    follower = proc.follower()
+    read(follower)
+    proc.now += 1
+    proc.put(60, "git\0status", parent=50)
+    proc.put(61, f"airflow worker -- {OTHER}", parent=51, own=20, kib=400)
+    proc.link(61, 4, LOG)
+    running = read(follower).running["d", "t"]
+    assert (running.instances, running.memory_bytes) == (1, 400 * KIB)
 
 
 def test_what_a_try_leaves_behind_goes_on_counting(proc):
@@ -415,23 +474,26 @@ def test_the_end_is_read_when_it_is_told(proc):
 
 def test_storage_is_counted_where_it_can_be_read(proc):
     supervised(proc)
-    io = proc.root / "60" / "io"
-    io.write_text("wchar: 1\nread_bytes: 4096\nwrite_bytes: 100\ncancelled_write_bytes: 0\n")
+    store(proc, 60, 4096, 100)
     follower = proc.follower()
     assert read(follower).used["d", "t"][1:] == (4096, 100)
-    io.write_text("wchar: 1\nread_bytes: 5000\nwrite_bytes: 100\ncancelled_write_bytes: 0\n")
+    store(proc, 60, 5000, 100)
     proc.now += 1
-    assert read(follower).used["d", "t"][1:] == (0, 0)
+    assert read(follower).used["d", "t"][1:] == (0, 0)  # no sign of work
     proc.now += 15
     assert read(follower).used["d", "t"][1:] == (904, 0)
-    io.write_text("wchar: 1\nread_bytes: 5000\nwrite_bytes: 170\ncancelled_write_bytes: 0\n")
+    store(proc, 60, 5500, 100)
+    proc.put(60, parent=50, own=1)
     proc.now += 1
-    proc.put(60, parent=50, state="Z")
+    assert read(follower).used["d", "t"][1:] == (500, 0)
+    store(proc, 60, 5500, 170)
+    proc.now += 1
+    proc.put(60, parent=50, own=1, state="Z")
     assert read(follower).used["d", "t"][1:] == (0, 70)
 
 
 def test_no_proc_file_system_is_said_so(tmp_path):
     follower = Proc(tmp_path).follower()
-    follower._procfs._root = str(tmp_path / "nothing")
+    follower._tries._table._procfs._root = str(tmp_path / "nothing")
     with pytest.raises(SourceUnavailableError, match="cannot be listed"):
         follower.read()
