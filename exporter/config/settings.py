@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import re
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
@@ -22,6 +23,8 @@ from exporter.values import (
     seconds,
 )  # fmt: skip
 
+_MOST_DIGITS = 10
+
 
 def existing_family(text: str) -> str:
     """Read the name of a metric family that the catalogue declares."""
@@ -29,6 +32,17 @@ def existing_family(text: str) -> str:
         message = "the name of an exported metric family"
         raise ValueError(message)
     return text
+
+
+def user_id(text: str) -> int:
+    """Read a user's name on this host, or an id."""
+    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    try:
+        return pwd.getpwnam(text).pw_uid
+    except (KeyError, ValueError):
+        message = "the name or id of a user"
+        raise ValueError(message) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +206,12 @@ class Settings:
         "Read AIRFLOW_CTX_DAG_ID and AIRFLOW_CTX_TASK_ID from the environment of processes that "
         "nothing else names.",
     )
+    task_users: tuple[int, ...] = option(
+        "--tasks.user", (),
+        "User whose processes are taken for tasks, by name or id; may be given several times. "
+        "Without it everybody's are.",
+        user_id, "USER", repeatable=True,
+    )  # fmt: skip
     pod_info: Path | None = option(
         "--kubernetes.pod-info", None,
         "Directory where the downward API puts the pod's annotations, labels, name and namespace.",

@@ -31,6 +31,7 @@ def tasks_collector(around: Surroundings, forwarder: Forwarder | None) -> TasksC
     pod = around.own_pod()
     own_task = OwnTask(pod, SafeNames(around.known_tasks), around.label_keys) if pod else None
     sources = Sources(
+        users=frozenset(settings.task_users),
         pod=own_task.task if own_task else lambda: None,
         log_template=settings.log_pattern or DEFAULT_TEMPLATE,
         read_environ=settings.read_environ,

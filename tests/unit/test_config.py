@@ -136,6 +136,10 @@ def test_a_repeatable_setting_takes_commas_in_its_variable() -> None:
     assert loaded({"listen_address": [":3", ":4"]}, environ).listen_address == (":3", ":4")
 
 
+def test_users_are_told_by_name_or_id() -> None:
+    assert loaded({"task_users": ["root", "50000"]}, {}).task_users == (0, 50000)
+
+
 @pytest.mark.parametrize("text", ["true", "True", "yes", "on", "1"])
 def test_a_collector_is_switched_beside_its_settings_by_enabled(tmp_path: Path, text: str) -> None:
     for wanted, value in ((True, text), (False, "false")):
@@ -191,6 +195,8 @@ def test_only_the_hold_may_be_zero() -> None:
         ("dag_include", "a{99999999999999999999}", "a regular expression"),
         ("dag_include", "(" * 5000 + ")" * 5000, "a regular expression"),
         ("disabled", "no_such_family", "the name of an exported metric family"),
+        ("task_users", "no such user", "the name or id of a user"),
+        ("task_users", "-1", "the name or id of a user"),
     ],
 )
 def test_a_bad_value_is_told_with_its_origin_and_what_is_allowed(

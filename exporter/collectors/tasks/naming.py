@@ -8,13 +8,14 @@ process needs no name of its own: it belongs to the tree.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 
 from exporter.collectors.tasks.logfile import DEFAULT_TEMPLATE, task_of_logs
 from exporter.collectors.tasks.own_cgroup import WorkingSet
 from exporter.collectors.tasks.processes import Process
 from exporter.collectors.tasks.procfs import Procfs
+from exporter.identity.pod import id_text
 from exporter.model import Task
 
 _MAX_ENVIRON_BYTES = 128 * 1024
@@ -27,6 +28,9 @@ _TASK_KEY = b"AIRFLOW_CTX_TASK_ID"
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What may be asked; every source is optional but the process itself."""
+
+    users: Collection[int] = ()
+    """Whose titles are believed, by user id; everybody's where none is given."""
 
     pod: Callable[[], Task | None] = lambda: None
     """The one task that this pod serves, if so."""
@@ -47,7 +51,7 @@ def named(
     descendants: Iterable[int],
 ) -> Task | None:
     """Return the task of a task process, or None when nobody tells."""
-    told = sources.pod() or (process.title.task if process.title else None)
+    told = sources.pod() or _by_title(process)
     if told is not None:
         return _completed(told, procfs, sources, process, supervisor)
     return (
@@ -69,6 +73,17 @@ def task_of_environ(environ: bytes) -> Task | None:
     return Task(found[_DAG_KEY], found[_TASK_KEY])
 
 
+def _credible(task: Task | None) -> Task | None:
+    """Leave out what is no id of Airflow's: who may start a process may title it as he likes."""
+    if task is None or not (id_text(task.dag_id) and id_text(task.task_id)):
+        return None
+    return replace(task, run_id=id_text(task.run_id))
+
+
+def _by_title(process: Process | None) -> Task | None:
+    return _credible(process.title.task) if process and process.title else None
+
+
 def _completed(
     told: Task, procfs: Procfs, sources: Sources, process: Process, supervisor: Process | None
 ) -> Task:
@@ -76,8 +91,7 @@ def _completed(
     if told.names_try:
         return told
     # A title has no try number, and only the supervisor's has the map index.
-    above = supervisor.title.task if supervisor and supervisor.title else None
-    for other in (_by_log(procfs, sources, process, supervisor), above):
+    for other in (_by_log(procfs, sources, process, supervisor), _by_title(supervisor)):
         if other is not None:
             told = told.completed(other)
     return told
@@ -93,14 +107,16 @@ def _by_log(
     if supervisor and supervisor.title and supervisor.title.key == key:
         candidates.append(supervisor)
     for each in candidates:
-        if task := task_of_logs(procfs.open_files(each.id.pid), sources.log_template):
+        task = _credible(task_of_logs(procfs.open_files(each.id.pid), sources.log_template))
+        if task is not None:
             return task
     return None
 
 
 def _by_environ(procfs: Procfs, descendants: Iterable[int]) -> Task | None:
     for pid in list(descendants)[:_MAX_ENVIRONS]:
-        if task := task_of_environ(procfs.environ(pid, _MAX_ENVIRON_BYTES) or b""):
+        task = _credible(task_of_environ(procfs.environ(pid, _MAX_ENVIRON_BYTES) or b""))
+        if task is not None:
             return task
     return None
 

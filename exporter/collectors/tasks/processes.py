@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from exporter.collectors.tasks.process_id import ProcessId
@@ -30,9 +31,10 @@ class Process:
 class ProcessTable:
     """All processes; one that has been described costs nothing but its place here."""
 
-    def __init__(self, procfs: Procfs) -> None:
-        """Know nobody yet."""
+    def __init__(self, procfs: Procfs, users: Collection[int] = ()) -> None:
+        """Know nobody yet; with `users`, titles of others' processes mean nothing."""
         self._procfs = procfs
+        self._users = users
         self._known: dict[int, Process] = {}
         self._young: dict[int, Process] = {}
         self._last_pid: int | None = None
@@ -65,7 +67,7 @@ class ProcessTable:
         """Return a process with the title that it has now; its age does not matter."""
         process = self._known.get(pid)
         if process is not None:
-            process.title = titled(self._cmdline(pid))
+            process.title = self._title(pid, self._cmdline(pid))
         return process
 
     def settle(self, pid: int) -> None:
@@ -92,11 +94,17 @@ class ProcessTable:
         stat = parsed_stat(self._procfs.stat(pid) or b"")
         if stat is None or stat.state == ZOMBIE:
             return None
-        title, due = titled(self._cmdline(pid)), now + _SOON_SECONDS
+        title, due = self._title(pid, self._cmdline(pid)), now + _SOON_SECONDS
         return Process(ProcessId(pid, stat.start_ticks), stat.parent, title, now, due)
 
     def _cmdline(self, pid: int) -> bytes:
         return self._procfs.cmdline(pid, MAX_TITLE_BYTES) or b""
+
+    def _title(self, pid: int, cmdline: bytes) -> Title | None:
+        title = titled(cmdline)
+        if title is not None and self._users and self._procfs.user(pid) not in self._users:
+            return None
+        return title
 
     def _retitled(self, now: float) -> list[Process]:
         changed = []
@@ -109,7 +117,7 @@ class ProcessTable:
             process.due_at = now + max(_SOON_SECONDS, age)
             cmdline = self._cmdline(pid)
             # Near its end a process has none any more.
-            if cmdline and (title := titled(cmdline)) != process.title:
+            if cmdline and (title := self._title(pid, cmdline)) != process.title:
                 process.title = title
                 changed.append(process)
         return changed

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from exporter.errors import SourceUnavailableError
@@ -15,10 +16,15 @@ from exporter.kernel.kept import Descriptors, KeptFile, whole
 
 MAX_LINKS = 256
 """Open files of one process that are looked at."""
+_MAX_LISTED = 4096
+"""Open files of one process that are listed: the lowest, and a log is opened early."""
 _MAX_STAT_BYTES = 1024
 _MAX_STATUS_BYTES = 4096
 _OWN_NUMBERS = re.compile(rb"\nNSpid:([0-9\t ]+)\n")
 """A process's number in the namespace of the mount, and in each one below down to its own."""
+
+_USER = re.compile(rb"\nUid:\t([0-9]{1,10})\t")
+"""The real user id comes first: a program that changes its effective one was started by it."""
 
 
 class Procfs:
@@ -78,6 +84,11 @@ class Procfs:
         """Read the beginning of /proc/PID/cmdline."""
         return self._read(pid, "cmdline", limit)
 
+    def user(self, pid: int) -> int | None:
+        """Return the id of the user who started a process; None when it is gone."""
+        found = _USER.search(whole(f"{self._root}/{pid}/status", _MAX_STATUS_BYTES) or b"")
+        return int(found[1]) if found else None
+
     def environ(self, pid: int, limit: int) -> bytes | None:
         """Read the beginning of /proc/PID/environ; it may hold secrets."""
         return self._read(pid, "environ", limit)
@@ -86,7 +97,9 @@ class Procfs:
         """Yield what the descriptors of a process point to, the highest first."""
         folder = os.fsencode(f"{self._root}/{pid}/fd")
         try:
-            numbers = sorted(map(int, os.listdir(folder)), reverse=True)  # noqa: PTH208 - as above
+            with os.scandir(folder) as entries:
+                names = [each.name for each in islice(entries, _MAX_LISTED)]
+            numbers = sorted(map(int, names), reverse=True)
         except (OSError, ValueError):
             return
         for number in numbers[:MAX_LINKS]:

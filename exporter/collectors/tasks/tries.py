@@ -50,7 +50,7 @@ class Tries:
         self._clock = clock
         self._since_boot = since_boot
         self._first_look = since_boot() - (clock.wall() - first_look)
-        self._table = ProcessTable(procfs)
+        self._table = ProcessTable(procfs, sources.users)
         self._tries: list[Followed] = []
         self._by_pid: dict[int, Followed] = {}
         """The try that a process is a member of."""

@@ -346,6 +346,34 @@ def test_the_log_of_another_try_does_not_name_a_task_process(proc):
     assert (reading.running, reading.unattributed) == ({}, 1)
 
 
+@pytest.mark.parametrize("bad", ["a\nb", "\x1b[2J", "x" * 251])
+def test_ids_that_airflow_does_not_allow_name_nothing(proc, bad):
+    supervised(proc, log=LOG.replace("dag_id=d", f"dag_id={bad}"))
+    proc.put(61, f"airflow task runner: d {bad} r 7")
+    proc.put(70, "sh", parent=60)
+    environ = f"AIRFLOW_CTX_DAG_ID={bad}\0AIRFLOW_CTX_TASK_ID=e\0".encode()
+    (proc.root / "70" / "environ").write_bytes(environ)
+    reading = proc.follower(Sources(read_environ=True)).read()
+    assert (reading.running, reading.unattributed) == ({}, 2)
+
+
+def test_a_title_of_a_hundred_kilobytes_is_read_to_its_bound(proc):
+    proc.put(60, f"airflow task runner: d t {'r' * 100_000} 7")
+    proc.put(61, f"airflow worker -- {UUID}{' ' * 100_000}")
+    reading = proc.follower().read()
+    assert [*reading.running] == [("d", "t")]
+    assert reading.unattributed == 1
+
+
+def test_titles_of_other_users_mean_nothing_where_users_are_named(proc):
+    supervised(proc)
+    proc.put(70, "airflow task runner: d2 t2 r 7")
+    for pid, user in ((50, 50000), (60, 50000), (70, 1000)):
+        (proc.root / str(pid) / "status").write_text(f"Name:\tx\nUid:\t{user}\t0\t0\t0\n")
+    assert [*proc.follower(Sources(users={50000})).read().running] == [("d", "t")]
+    assert {*proc.follower().read().running} == {("d", "t"), ("d2", "t2")}
+
+
 def test_of_two_open_logs_the_one_that_was_opened_last_counts(proc):
     supervised(proc)
     proc.link(60, 11, LOG.replace("task_id=t", "task_id=new"))
