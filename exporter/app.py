@@ -20,6 +20,7 @@ from exporter.errors import ConfigError
 from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.gauges import gauges as baseline_gauges
 from exporter.logs import Redactor, configure
+from exporter.parts import rows
 from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.sampler import Sampler, Schedule
 from exporter.samples import Sample
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
-     "heartbeat_timeout", "baselines_file"}
+     "heartbeat_timeout", "baselines_file", "rows_file", "rows_grace", "rows_xcom"}
 )  # fmt: skip
 """Settings that SIGHUP takes over; the others need a restart, and the log says so."""
 DRAIN_SECONDS = 1.0
@@ -78,6 +79,7 @@ class App:
         self._process = ProcessText()
         self._baselines = baselines(settings.baselines_file)
         source = _source(settings, environ, redactor)
+        self._rules = rows.rules(settings)
         self._forwarder = _forwarder(settings)
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
@@ -102,7 +104,13 @@ class App:
         if source is not None:
             from exporter.parts import airflow  # noqa: PLC0415 - loads SQLAlchemy
 
-            self._airflow = airflow.airflow_collector(settings, source, self._store, self._clock)
+            self._airflow = airflow.airflow_collector(
+                airflow.airflow_options(settings, self._rules),
+                source,
+                self._store,
+                self._clock,
+                rows.claim_book(self._store),
+            )
             self._sampler.add(
                 self._airflow, Schedule(settings.airflow_interval, settings.airflow_timeout)
             )
@@ -187,7 +195,8 @@ class App:
         """Read the settings again and take over what can change; a bad file changes nothing."""
         try:
             settings = self._reload()
-            self._baselines = baselines(settings.baselines_file)
+            # Both or none: a bad file changes nothing.
+            self._baselines, self._rules = baselines(settings.baselines_file), rows.rules(settings)
         except ConfigError as error:
             self._reload_good = False
             self._log.error("config.invalid", error=str(error))
@@ -203,7 +212,7 @@ class App:
         if self._airflow is not None:
             from exporter.parts import airflow  # noqa: PLC0415 - is loaded by now
 
-            self._airflow.reconfigure(airflow.airflow_options(self._settings))
+            self._airflow.reconfigure(airflow.airflow_options(self._settings, self._rules))
         self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)

@@ -83,6 +83,7 @@ class TryRow(NamedTuple):
     pool: str | None
     queued: datetime | None
     scheduled: datetime | None
+    try_number: int | None
     archived: bool
 
 

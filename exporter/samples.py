@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from exporter.catalogue import Family
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 Labels = tuple[str | None, ...]
 """Label values in the order of the family's labels; None or empty where unknown: left out."""
@@ -34,6 +37,33 @@ class Checkpoint:
     drop: Collection[EntryKey]
     everything: Callable[[], Mapping[EntryKey, str]]
     """Makes all entries that hold from now on, for a ledger that is written anew."""
+
+
+class Changes:
+    """What changed from one memory to the next, section by section."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self.put: dict[EntryKey, str] = {}
+        self.drop: list[EntryKey] = []
+
+    def compare(
+        self, section: str, old: Mapping[K, V], new: Mapping[K, V], key: Callable[[K], str],
+        value: Callable[[V], str],
+    ) -> None:  # fmt: skip
+        """Note what is new, changed or gone in one section."""
+        if old is new:
+            return
+        for k, v in new.items():
+            before = old.get(k)
+            # Most are the same object as before: that is told at less cost.
+            if before is not v and (before is None or before != v):
+                self.put[section, key(k)] = value(v)
+        self.drop.extend((section, key(k)) for k in old if k not in new)
+
+    def checkpoint(self, everything: Callable[[], Mapping[EntryKey, str]]) -> Checkpoint:
+        """Return them as a checkpoint; `everything` makes all entries of the new memory."""
+        return Checkpoint(self.put, self.drop, everything)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ _TITLES = {
     "airflow": "Airflow",
     "tasks": "Tasks",
     "containers": "Containers",
+    "rows": "Rows",
     catalogue.BASELINES: "Baselines",
     catalogue.SELF: "About the exporter itself",
 }

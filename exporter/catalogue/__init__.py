@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from exporter.catalogue import airflow, baselines, containers, own, tasks
+from exporter.catalogue import airflow, baselines, containers, own, rows, tasks
 from exporter.catalogue.airflow import *  # noqa: F403
 from exporter.catalogue.baselines import *  # noqa: F403
 from exporter.catalogue.containers import *  # noqa: F403
@@ -16,11 +16,12 @@ from exporter.catalogue.containers import CONTAINER_PREFIX
 from exporter.catalogue.family import *  # noqa: F403
 from exporter.catalogue.family import Family
 from exporter.catalogue.own import *  # noqa: F403
+from exporter.catalogue.rows import *  # noqa: F403
 from exporter.catalogue.tasks import *  # noqa: F403
 
 FAMILIES: Final[tuple[Family, ...]] = tuple(
     value
-    for module in (airflow, tasks, containers, baselines, own)
+    for module in (airflow, tasks, containers, rows, baselines, own)
     for value in vars(module).values()
     if isinstance(value, Family)
 )

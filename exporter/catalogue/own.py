@@ -58,4 +58,11 @@ CONFIG_RELOAD_TIMESTAMP = _own(
 HTTP_REQUESTS = _own(
     "http_requests_total", Kind.MIRRORED, "HTTP requests answered.", ("path", "code")
 )
+XCOM_SKIPPED = _own(
+    "xcom_skipped_total",
+    Kind.COUNTER,
+    "XCom values of finished tries that were not looked into, by reason: pickled, too_large, "
+    "unreadable.",
+    ("reason",),
+)
 HTTP_CONNECTIONS = _own("http_connections", Kind.GAUGE, "HTTP connections open.", ())

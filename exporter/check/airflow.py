@@ -10,7 +10,9 @@ from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.dsn import DsnSource
 from exporter.errors import SourceUnavailableError
-from exporter.parts.airflow import airflow_collector
+from exporter.parts import rows
+from exporter.parts.airflow import airflow_collector, airflow_options
+from exporter.rows.book import ClaimBook
 from exporter.samples import Batch
 from exporter.telemetry.store import Store
 
@@ -21,7 +23,8 @@ def airflow_findings(
     settings: Settings, source: DsnSource, store: Store, clock: Clock
 ) -> Iterator[Finding]:
     """Sample the database once and tell what it gave."""
-    collector = airflow_collector(settings, source, store, clock)
+    options = airflow_options(settings, rows.rules(settings))
+    collector = airflow_collector(options, source, store, clock, ClaimBook())
     started = clock.monotonic()
     try:
         batch = collector.sample()

@@ -134,6 +134,19 @@ class Settings:
         "Finds the team in a DAG's owners, then its tags: the first group, or the whole match.",
         pattern, "REGEX",
     )  # fmt: skip
+    rows_file: Path | None = option(
+        "--rows.file", None,
+        "YAML file of the pipelines and stages that tasks belong to, and of what fields of their "
+        "XCom are called.",
+        Path, "FILE",
+    )  # fmt: skip
+    rows_grace: float = duration(
+        "--rows.grace", 10.0,
+        "How long a finished try waits for somebody to tell how much data it wrote.", seconds,
+    )  # fmt: skip
+    rows_xcom: bool = on_or_off(
+        "--rows.xcom", True, "Read from XCom how much data tries wrote, where that is granted."
+    )
     containers: bool = on_or_off(
         "--collector.containers", True, "Read CPU and memory of containers from their cgroups."
     )

@@ -8,10 +8,14 @@ from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector
 from exporter.collectors.airflow.engine import Database
 from exporter.collectors.airflow.options import Options
+from exporter.collectors.airflow.rows import Rows
 from exporter.config import Settings
 from exporter.dsn import DsnSource, discovered
 from exporter.logs import Redactor
 from exporter.parts.surroundings import dag_filter
+from exporter.rows.book import ClaimBook
+from exporter.rows.rules import Rules
+from exporter.rows.settlement import Limits
 from exporter.telemetry.store import Store
 
 
@@ -29,15 +33,15 @@ def dsn_source(settings: Settings, environ: Mapping[str, str], redactor: Redacto
 
 
 def airflow_collector(
-    settings: Settings, source: DsnSource, store: Store, clock: Clock
+    options: Options, source: DsnSource, store: Store, clock: Clock, book: ClaimBook
 ) -> AirflowCollector:
     """Build the Airflow collector; SQLAlchemy is loaded here, for those who use it."""
-    database = Database(source.dsn, settings.airflow_timeout)
+    database = Database(source.dsn, options.timeout_seconds)
     entries = store.checkpoint(AirflowCollector.name)
-    return AirflowCollector(database, airflow_options(settings), entries, clock)
+    return AirflowCollector(database, options, entries, clock, Rows(book, clock))
 
 
-def airflow_options(settings: Settings) -> Options:
+def airflow_options(settings: Settings, rules: Rules) -> Options:
     """Return the settings that the Airflow collector goes by."""
     return Options(
         schema_name=settings.airflow_schema,
@@ -48,4 +52,7 @@ def airflow_options(settings: Settings) -> Options:
         default_queue=settings.default_queue,
         dags=dag_filter(settings),
         team=settings.team,
+        rules=rules,
+        row_limits=Limits(grace_seconds=settings.rows_grace),
+        xcom=settings.rows_xcom,
     )

@@ -36,11 +36,12 @@ class ClaimBook:
     def __init__(self, entries: Mapping[EntryKey, str] | None = None) -> None:
         """Start from a checkpoint's entries; raise ValueError or TypeError for unreadable ones."""
         self._lock = threading.Lock()
-        self._entries = {
+        found = {
             try_id(key): _entry(value)
             for (section, key), value in (entries or {}).items()
             if section == SECTION
         }
+        self._entries = dict(sorted(found.items(), key=lambda each: each[1].at))
         self._size = sum(len(each.claims) for each in self._entries.values())
         self._changed: set[TryId] = set()
 
@@ -91,9 +92,14 @@ class ClaimBook:
     def expire(self, now_wall: float) -> None:
         """Forget claims whose try nobody has counted for a day."""
         with self._lock:
-            for on, entry in list(self._entries.items()):
-                if now_wall - entry.at > EXPIRY_SECONDS:
-                    self._remove(on, entry)
+            old = []
+            # Their order is that of their first claim.
+            for on, entry in self._entries.items():
+                if now_wall - entry.at <= EXPIRY_SECONDS:
+                    break
+                old.append((on, entry))
+            for on, entry in old:
+                self._remove(on, entry)
 
     def checkpoint(self) -> Checkpoint:
         """Return what has changed since the last checkpoint, for the ledger."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from exporter.rows.claim import Claim
 
 UNKNOWN = "unknown"
 """The stage that nothing names."""
@@ -34,12 +37,30 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """The pipeline and the stage that data of a task counts under."""
 
     pipeline: str
     stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """All that places data: the user's rules, and the tags of the DAGs."""
+
+    rules: tuple[Rule, ...] = ()
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def of(self, dag_id: str, task_id: str, claim: Claim | None = None) -> Place:
+        """Return where data of a task counts, as a claim on it says, or as everything else says."""
+        return place(
+            dag_id,
+            task_id,
+            self.tags.get(dag_id, ()),
+            self.rules,
+            pipeline=claim.pipeline if claim else None,
+            stage=claim.stage if claim else None,
+        )
 
 
 def place(

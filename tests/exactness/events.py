@@ -101,7 +101,7 @@ class Instance:
     def _try_row(self, row: Row, *, archived: bool) -> TryRow:
         return TryRow(
             self.key, row.state, row.start, row.end, row.duration, row.pid, self.operator,
-            "default", "default_pool", row.queued, row.scheduled, archived,
+            "default", "default_pool", row.queued, row.scheduled, row.try_number, archived,
         )  # fmt: skip
 
     # The scheduler.

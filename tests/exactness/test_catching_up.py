@@ -48,6 +48,6 @@ def test_a_try_that_ended_early_in_an_outage_is_counted_when_its_next_try_is_rea
     key = TaskKey("dag", "task", "run", -1)
     early = TryRow(
         key, "failed", NOW + MINUTE, NOW + 2 * MINUTE, 60.0, 7, "BashOperator", "default",
-        "default_pool", None, None, True,
+        "default_pool", None, None, 1, True,
     )  # fmt: skip
     assert len(finished(memory, [early], 2 * MINUTE)) == 1

@@ -33,7 +33,8 @@ def scraped(tmp_path_factory):
     world = World(tmp_path / "airflow.db")
     environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": world.dsn}
     options = (
-        "--collector.airflow.interval", "200ms", "--series.hold", "0s", "--docker.host", "none",
+        "--collector.airflow.interval", "200ms", "--series.hold", "0s", "--rows.grace", "0s",
+        "--docker.host", "none",
         *host(tmp_path),
     )  # fmt: skip
     with ExporterProcess(tmp_path, *options, environment=environment) as daemon:

@@ -42,13 +42,14 @@ class World:
                    last_heartbeat_at=self.ago(1))  # fmt: skip
         self._add("dag_run", id=2, dag_id="sales", run_id="manual", run_type="manual",
                   state="running", run_after=self.ago(60), start_date=self.ago(60))  # fmt: skip
+        self._task("extract", "scheduled", run_id="manual", queue="etl")
 
     def finish(self) -> None:
         """Let the running task fail once and then succeed, and the run end."""
         self._now = datetime.now(timezone.utc)
         ti, history = self._tables["task_instance"], self._tables["task_instance_history"]
         with self._engine.begin() as connection:
-            extract = ti.c.task_id == "extract"
+            extract = (ti.c.task_id == "extract") & (ti.c.run_id == RUN)
             row = dict(connection.execute(sa.select(ti).where(extract)).mappings().one())
             row["task_instance_id"] = row.pop("id")
             failed = {"state": "failed", "end_date": self.ago(2), "duration": 5.0}
@@ -59,6 +60,13 @@ class World:
                      "end_date": self.ago(0), "duration": 12.0, "try_number": 2,
                      "last_heartbeat_at": self.ago(0)}  # fmt: skip
             connection.execute(sa.update(ti).where(extract).values(**again))
+            told = {"rows": 1200, "bytes": 36_000_000, "stage": "bronze"}
+            for key, value in (("return_value", told), ("rows", "much" * 20_000)):
+                xcom = sa.insert(self._tables["xcom"]).values(
+                    dag_run_id=1, dag_id="sales", task_id="extract", run_id=RUN, map_index=-1,
+                    key=key, value=value, timestamp=self.ago(0),
+                )  # fmt: skip
+                connection.execute(xcom)
             run = self._tables["dag_run"]
             ended = {"state": "success", "start_date": self.ago(85), "end_date": self.ago(0),
                      "run_after": self.ago(90)}  # fmt: skip

@@ -14,12 +14,13 @@ from exporter import catalogue
 from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.collectors.airflow import facts as slow
-from exporter.collectors.airflow import gauges
+from exporter.collectors.airflow import gauges, xcom
 from exporter.collectors.airflow.counting import counted
 from exporter.collectors.airflow.engine import Database, SchemaChangedError
 from exporter.collectors.airflow.memory import Remembered, checkpoint, restored
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Fingerprint, Reading, Span, read
+from exporter.collectors.airflow.rows import Rows, RowsSample, Seen
 from exporter.collectors.airflow.schema import Schema, probed
 from exporter.collectors.airflow.transaction import begin
 from exporter.collectors.base import Collector
@@ -41,18 +42,27 @@ class AirflowCollector(Collector):
     volatile_sets = ("scaling",)
 
     def __init__(
-        self, database: Database, options: Options, entries: Mapping[EntryKey, str], clock: Clock
+        self,
+        database: Database,
+        options: Options,
+        entries: Mapping[EntryKey, str],
+        clock: Clock,
+        rows: Rows | None = None,
     ) -> None:
-        """Start from what earlier checkpoints hold; nothing is read before the first sample."""
+        """Start from what earlier checkpoints hold; nothing is read before the first sample.
+
+        `rows` tells how much data tries wrote; without it nobody asks.
+        """
         self._database = database
         self._options = options
         self._clock = clock
+        self._rows = rows
         self._log = structlog.get_logger("exporter.collectors.airflow")
         self._schema: Schema | None = None
         self._connects = 0
         self._memory = self._restored(entries)
         self._fingerprints: Mapping[TaskKey, Fingerprint] = {}
-        self._next: tuple[Remembered, Reading] | None = None
+        self._next: tuple[Remembered, Reading, frozenset[tuple[str, str]]] | None = None
         self.identities: Mapping[str, Task] = {}
         """The started tries by what titles hold of them: a snapshot, for other collectors."""
         self.task_names: frozenset[tuple[str, str]] = frozenset()
@@ -72,18 +82,23 @@ class AirflowCollector(Collector):
         self._next = None
         reading = self._in_schema(self._read)
         facts_changed = self._refresh_facts()
-        memory, increments = counted(self._memory, reading, self._options)
-        memory = self._with_last_finishes(memory)
-        sets: dict[str, list[Sample]] = {"active": [*self._active_samples(reading, memory)]}
+        step = counted(self._memory, reading, self._options)
+        memory = self._with_last_finishes(step.memory)
+        names = frozenset((group.dag_id, group.task_id) for group in reading.groups)
+        names = self.task_names if names == self.task_names else names
+        tags = self._facts.tags if self._facts is not None else None
+        rows = self._rows_sample(memory, Seen(step.tries, reading.active.keys(), names, tags))
+        memory = replace(memory, rows=rows.account)
+        sets = {**rows.gauges, "active": [*self._active_samples(reading, memory)]}
         if facts_changed:
             sets["facts"] = [*self._facts_samples()]
         if self._schema is not None:
             sets["features"] = [*self._feature_samples(self._schema)]
-        self._next = (memory, reading)
+        self._next = (memory, reading, names)
         return Batch(
             gauges=sets,
-            increments=increments,
-            announced=[*self._announced(reading)],
+            increments=[*step.samples, *rows.increments],
+            announced=[*self._announced(reading), *rows.announced],
             checkpoint=checkpoint(self._memory, memory),
             known_dags=self._known_dags() if facts_changed else None,
         )
@@ -91,15 +106,15 @@ class AirflowCollector(Collector):
     def accepted(self) -> None:
         """Take over the memory that the last batch was made with."""
         if self._next is not None:
-            self._memory, reading = self._next
+            self._memory, reading, self.task_names = self._next
             self._fingerprints = reading.fingerprints
             self.identities = {
                 row.identity: Task(*row.key, row.try_number)
                 for row in reading.active.values()
                 if row.identity is not None
             }
-            names = frozenset((group.dag_id, group.task_id) for group in reading.groups)
-            self.task_names = self.task_names if names == self.task_names else names
+            if self._rows is not None:
+                self._rows.accepted()
 
     def reconfigure(self, options: Options) -> None:
         """Take other filters from the next sample on; the facts are made to gauges anew."""
@@ -216,6 +231,13 @@ class AirflowCollector(Collector):
     ) -> Mapping[str, tuple[datetime | None, datetime | None]]:
         begin(connection, self._options.timeout_seconds)
         return slow.last_finishes(connection, schema, dag_ids)
+
+    def _rows_sample(self, memory: Remembered, seen: Seen) -> RowsSample:
+        if self._rows is None:
+            return RowsSample(memory.rows)
+        is_readable = self._schema is not None and xcom.is_offered(self._schema)
+        transact = self._in_schema if is_readable and self._options.xcom else None
+        return self._rows.sample(memory.rows, seen, self._options, transact)
 
     # Gauges.
 

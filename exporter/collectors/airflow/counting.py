@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from exporter.collectors.airflow.increments import newest, run_samples, try_samples
@@ -12,16 +12,24 @@ from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Reading
 from exporter.collectors.airflow.runs import advanced_runs, finished_runs
 from exporter.collectors.airflow.tries import Memory, advanced, finished
+from exporter.model import FinishedTry
 from exporter.samples import Sample
 
 MAX_QUEUES = 1_000
 """Queues remembered; more would be an explosion of names."""
 
 
-def counted(
-    memory: Remembered, reading: Reading, options: Options
-) -> tuple[Remembered, list[Sample]]:
-    """Return the memory after a reading, and the samples of what has finished since."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What one step came to."""
+
+    memory: Remembered
+    tries: Collection[FinishedTry]
+    samples: list[Sample]
+
+
+def counted(memory: Remembered, reading: Reading, options: Options) -> Counted:
+    """Return the memory after a reading, what has finished since, and the samples of it."""
     overlap = timedelta(seconds=options.overlap_seconds)
     before = memory.tries or Memory(first_look=reading.now, since=reading.now)
     runs_before = memory.runs
@@ -32,7 +40,8 @@ def counted(
     runs = finished_runs(runs_before, reading.ended_runs, before.first_look, floor)
     since = reading.now if reading.read_until is None else before.since
     tries_after = advanced(before, since, reading.active, reading.tries, tries, overlap)
-    after = Remembered(
+    after = replace(
+        memory,
         tries=replace(tries_after, read_until=reading.read_until),
         runs=advanced_runs(
             runs_before,
@@ -48,8 +57,9 @@ def counted(
     )
     if memory.tries is None:
         # What has ended by the first look is the baseline: settled, and never counted.
-        return after, []
-    return after, [*try_samples(tries, options.dags.wants), *run_samples(runs, options.dags.wants)]
+        return Counted(after, (), [])
+    wants = options.dags.wants
+    return Counted(after, tries.values(), [*try_samples(tries, wants), *run_samples(runs, wants)])
 
 
 def _queues(known: Mapping[str, bool], reading: Reading) -> Mapping[str, bool]:

@@ -39,10 +39,12 @@ def interned(row: Sequence[Any]) -> list[Any]:
     return [intern(value) if type(value) is str else value for value in row]
 
 
-def pages(connection: Connection, keys: Collection[T]) -> Iterator[Sequence[T]]:
-    """Yield the keys in as many parts as they take statements."""
+def pages(
+    connection: Connection, keys: Collection[T], most: int = KEYS_A_STATEMENT
+) -> Iterator[Sequence[T]]:
+    """Yield the keys in as many parts as they take statements, of at most so many each."""
     postgresql = connection.dialect.name == "postgresql"
-    size = KEYS_A_STATEMENT if postgresql else _KEYS_A_STATEMENT_SQLITE
+    size = most if postgresql else min(most, _KEYS_A_STATEMENT_SQLITE)
     ordered = list(keys)
     for position in range(0, len(ordered), size):
         yield ordered[position : position + size]

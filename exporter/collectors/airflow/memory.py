@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from exporter.collectors.airflow.runs import RunMemory
 from exporter.collectors.airflow.tries import Begun, Memory
 from exporter.model import RunKey, TaskKey, TryKey
-from exporter.samples import Checkpoint, EntryKey
-
-K = TypeVar("K")
-V = TypeVar("V")
+from exporter.rows.account import Account
+from exporter.rows.memory import compare_accounts, restored_account
+from exporter.samples import Changes, Checkpoint, EntryKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +26,13 @@ class Remembered:
     queues: Mapping[str, bool] = field(default_factory=dict)
     last_success: Mapping[str, float] = field(default_factory=dict)
     last_finish: Mapping[str, float] = field(default_factory=dict)
+    rows: Account = field(default_factory=Account)
 
 
 def checkpoint(before: Remembered, after: Remembered) -> Checkpoint:
     """Return what changed from one memory to the next, as entries."""
-    put: dict[EntryKey, str] = {}
-    drop: list[EntryKey] = []
-
-    def compare(
-        section: str, old: Mapping[K, V], new: Mapping[K, V], key: Callable[[K], str],
-        value: Callable[[V], str],
-    ) -> None:  # fmt: skip
-        if old is new:
-            return
-        put.update(
-            ((section, key(k)), value(v)) for k, v in new.items() if k not in old or old[k] != v
-        )
-        drop.extend((section, key(k)) for k in old if k not in new)
-
+    changes = Changes()
+    compare = changes.compare
     old_tries, new_tries = before.tries, after.tries
     compare("tries", _moments(old_tries), _moments(new_tries), str, datetime.isoformat)
     compare(
@@ -63,8 +51,9 @@ def checkpoint(before: Remembered, after: Remembered) -> Checkpoint:
     compare("last_finish", before.last_finish, after.last_finish, str, repr)
     if before.tries is None:
         # Nothing has been written yet, so the cursor is new even when it is 0.
-        put["runs", "cursor"] = str(after.runs.cursor)
-    return Checkpoint(put, drop, partial(_entries, after))
+        changes.put["runs", "cursor"] = str(after.runs.cursor)
+    compare_accounts(changes, before.rows, after.rows)
+    return changes.checkpoint(partial(_entries, after))
 
 
 def _entries(memory: Remembered) -> Mapping[EntryKey, str]:
@@ -94,6 +83,7 @@ def restored(entries: Mapping[EntryKey, str]) -> Remembered:
         queues=dict.fromkeys(section("queue"), True),
         last_success={dag: float(value) for dag, value in section("last_success").items()},
         last_finish={dag: float(value) for dag, value in section("last_finish").items()},
+        rows=restored_account(entries),
     )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from exporter.collectors.airflow.gauges import DEFAULT_QUEUE
 from exporter.filters import DagFilter
+from exporter.rows.rules import Rules
+from exporter.rows.settlement import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,6 @@ class Options:
     default_queue: str = DEFAULT_QUEUE
     dags: DagFilter = DagFilter()  # noqa: RUF009 - frozen
     team: re.Pattern[str] | None = None
+    rules: Rules = Rules()  # noqa: RUF009 - frozen
+    row_limits: Limits = Limits()  # noqa: RUF009 - frozen
+    xcom: bool = True

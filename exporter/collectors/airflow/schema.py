@@ -30,8 +30,9 @@ from sqlalchemy import (
     table,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import NULLTYPE, TypeEngine
 
 from exporter.errors import SourceUnavailableError
 
@@ -70,6 +71,9 @@ _TRY: _Columns = {
     "pid": _INTEGER,
     **dict.fromkeys(("operator", "queue", "pool"), _TEXT),
 }
+
+_KINDS: _Columns = {"jsonb": JSONB()}
+"""Types that are told from the database, for the columns whose type depends on the version."""
 
 READ: Mapping[str, _Columns] = {
     "alembic_version": {"version_num": _TEXT},
@@ -121,6 +125,11 @@ READ: Mapping[str, _Columns] = {
     "import_error": {"id": _INTEGER},
     "trigger": {"id": _INTEGER, "triggerer_id": _INTEGER},
     "deadline": {"id": _TEXT, "missed": Boolean(create_constraint=False)},
+    "xcom": {
+        **dict.fromkeys(("dag_id", "task_id", "run_id", "key"), _TEXT),
+        "map_index": _INTEGER,
+        "value": NULLTYPE,
+    },
 }
 """Every table and column that this collector may read."""
 
@@ -140,6 +149,9 @@ FEATURES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "triggers": {"trigger": frozenset({"id", "triggerer_id"})},
     "deadlines": {"deadline": frozenset({"missed"})},
     "revision": {"alembic_version": frozenset({"version_num"})},
+    "xcom": {
+        "xcom": frozenset({"dag_id", "task_id", "run_id", "map_index", "key", "value"}),
+    },
 }
 """What each optional part of a sample reads; a missing one costs that part alone."""
 
@@ -214,38 +226,39 @@ def probed(connection: Connection, schema_name: str | None) -> Schema:
     return Schema(backend, tables, _revision(connection, tables))
 
 
-def _table(
-    metadata: MetaData, name: str, columns: Mapping[str, TypeEngine[Any]], present: set[str]
-) -> Table:
-    return Table(name, metadata, *[Column(c, kind) for c, kind in columns.items() if c in present])
+def _table(metadata: MetaData, name: str, columns: _Columns, present: Mapping[str, str]) -> Table:
+    # Where versions differ in the type as well, the statements that are sent differ.
+    kinds = {each: _KINDS.get(present.get(each, ""), kind) for each, kind in columns.items()}
+    return Table(name, metadata, *[Column(c, kind) for c, kind in kinds.items() if c in present])
 
 
-def _present(connection: Connection, schema_name: str | None) -> dict[str, set[str]]:
+def _present(connection: Connection, schema_name: str | None) -> dict[str, dict[str, str]]:
+    """Return by table the columns that may be read, and their declared types."""
     if connection.dialect.name == "postgresql":
         rows = connection.execute(_postgresql_columns(schema_name))
     else:
         rows = connection.execute(
             text(
-                "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c"
-                " WHERE m.type = 'table'"
+                "SELECT m.name, c.name, c.type"
+                " FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
             )
         )
-    present: dict[str, set[str]] = {}
-    for table_name, column_name in rows:
-        present.setdefault(table_name, set()).add(column_name)
+    present: dict[str, dict[str, str]] = {}
+    for table_name, column_name, kind in rows:
+        present.setdefault(table_name, {})[column_name] = kind
     return present
 
 
 _COLUMNS = table(
     "columns",
-    *map(column, ("table_schema", "table_name", "column_name")),
+    *map(column, ("table_schema", "table_name", "column_name", "data_type")),
     schema="information_schema",
 )
 
 
-def _postgresql_columns(schema_name: str | None) -> Any:  # noqa: ANN401 - a Select of two columns
+def _postgresql_columns(schema_name: str | None) -> Any:  # noqa: ANN401 - a Select of three columns
     # information_schema shows what is granted, pg_catalog everything.
-    names = select(_COLUMNS.c.table_name, _COLUMNS.c.column_name)
+    names = select(_COLUMNS.c.table_name, _COLUMNS.c.column_name, _COLUMNS.c.data_type)
     if schema_name is None:
         where = _COLUMNS.c.table_schema == func.any(func.current_schemas(False))
     else:
@@ -253,20 +266,20 @@ def _postgresql_columns(schema_name: str | None) -> Any:  # noqa: ANN401 - a Sel
     return names.where(and_(where, _COLUMNS.c.table_name.in_(list(READ))))
 
 
-def _missing(present: Mapping[str, set[str]]) -> list[str]:
+def _missing(present: Mapping[str, Mapping[str, str]]) -> list[str]:
     missing = []
     for name, columns in REQUIRED.items():
         if name not in present:
             missing.append(name)
         else:
-            missing += [f"{name}.{column}" for column in sorted(columns - present[name])]
+            missing += [f"{name}.{column}" for column in sorted(columns - present[name].keys())]
     return missing
 
 
 def _explained(
     connection: Connection,
     missing: Iterable[str],
-    present: Mapping[str, set[str]],
+    present: Mapping[str, Mapping[str, str]],
     schema_name: str | None,
 ) -> str:
     where = f"schema {schema_name}" if schema_name else "the database"

@@ -59,7 +59,7 @@ def try_columns(source: Table) -> tuple[ColumnElement[Any], ...]:
     return (
         *key_columns(source), source.c.state, source.c.start_date, source.c.end_date,
         source.c.duration, source.c.pid, source.c.operator, source.c.queue, source.c.pool,
-        source.c.queued_dttm, scheduled,
+        source.c.queued_dttm, scheduled, source.c.try_number,
     )  # fmt: skip
 
 

@@ -17,7 +17,12 @@ def test_the_columns_granted_on_task_instance_are_those_that_are_read():
 
 def test_every_other_table_that_is_read_is_granted():
     granted = re.search(r"GRANT SELECT ON ([^;]*) TO", PAGE).group(1)
-    assert {name.strip() for name in granted.split(",")} == set(READ) - {"task_instance"}
+    assert {name.strip() for name in granted.split(",")} == set(READ) - {"task_instance", "xcom"}
+
+
+def test_the_columns_granted_on_xcom_are_those_that_are_read():
+    granted = re.search(r"GRANT SELECT \(([^)]*)\) ON xcom", PAGE).group(1)
+    assert {name.strip() for name in granted.split(",")} == set(READ["xcom"])
 
 
 def test_every_feature_is_explained():

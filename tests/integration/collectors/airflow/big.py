@@ -27,6 +27,7 @@ _ONLY = {
         "dag": ", is_stale, bundle_name, timetable_type, partition_mapper_info",
         "dag_value": ", false, 'dags-folder', 'cron', '{}'",
         "run": "logical_date, run_after",
+        "told": '{"rows": 1}',
     },
     "2.11": {
         "beat": ", job_id",
@@ -38,6 +39,7 @@ _ONLY = {
         "dag": ", is_active",
         "dag_value": ", true",
         "run": "execution_date, data_interval_end",
+        "told": '{"rows": 1}',
     },
 }
 
@@ -89,6 +91,11 @@ _HISTORY = (
     " SELECT dag_id, task_id, run_id, map_index, 'failed', 0, pool, 1,"
     " start_date - interval '1 hour', start_date - interval '30 minutes', 7{archive_value}"
     " FROM task_instance WHERE run_id LIKE 'run_%7'",
+    "INSERT INTO xcom (dag_run_id, dag_id, task_id, run_id, map_index, key, value, timestamp)"
+    " SELECT run.id, dag_id, task_id, run_id, map_index, key, '{told}', now()"
+    " FROM task_instance JOIN dag_run AS run USING (dag_id, run_id),"
+    " unnest(ARRAY['return_value', 'rows', 'else']) AS key"
+    " WHERE task_id = 'mapped' OR run_id LIKE 'run_%7'",
 )
 _AFRESH = {
     "3.3": (
@@ -107,7 +114,7 @@ _AFRESH = {
         "DELETE FROM task_instance WHERE task_id = 'waiting'",
     ),
 }
-_READ = ("dag", "dag_run", "job", "task_instance", "task_instance_history")
+_READ = ("dag", "dag_run", "job", "task_instance", "task_instance_history", "xcom")
 
 
 def load(dsn: str, version: str) -> None:

@@ -12,7 +12,9 @@ import pytest
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
 from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.rows import Rows
 from exporter.dsn import parsed
+from exporter.rows.book import ClaimBook
 from exporter.samples import EntryKey
 from tests.integration.collectors.airflow import big
 from tests.support.postgres import PostgresServer
@@ -20,7 +22,7 @@ from tests.support.statements import Node, Recorder, Statement
 
 MAX_STATEMENTS = 10
 """Of one fast sample."""
-_BIG_TABLES = frozenset({"task_instance", "task_instance_history", "job"})
+_BIG_TABLES = frozenset({"task_instance", "task_instance_history", "job", "xcom"})
 _HISTORY_INDEX = "task_instance_history_dtrt_uq"
 
 
@@ -82,7 +84,8 @@ class Subject:
         self._database = Database(lambda: parsed(database.dsn, "test"), 60.0)
         options = Options(timeout_seconds=60.0)
         clock = Clock(monotonic=self.hand.monotonic)
-        self._collector = AirflowCollector(self._database, options, self.entries, clock)
+        rows = Rows(ClaimBook(), clock)
+        self._collector = AirflowCollector(self._database, options, self.entries, clock, rows)
 
     def sample(self, *, explain: bool = True) -> list[list[Statement]]:
         """Sample once; return the statements by transaction."""
@@ -162,6 +165,21 @@ def test_what_happened_between_two_samples_is_read_by_index(
     # Of the index on (dag_id, run_id), each key would read its whole run.
     assert [node["Index Name"] for node in archived] == [_HISTORY_INDEX]
     assert "map_index" in archived[0]["Index Cond"]
+
+
+def test_xcom_of_what_was_counted_is_read_by_index_and_by_key(
+    subject: Subject, database: Big
+) -> None:
+    subject.sample(explain=False)
+    let_things_happen(database)
+    sent = [each for statements in subject.sample() for each in statements if "xcom" in each.text]
+    assert whole_reads([sent]) == []
+    found = [node for each in sent for node in each.nodes() if "Index Name" in node]
+    # Of the index on the key alone, every value of that name would be read.
+    assert {node["Index Name"] for node in found} == {"idx_xcom_task_instance"}
+    assert all("map_index" in node["Index Cond"] for node in found)
+    # Of the three keys of each task instance, the two that may tell.
+    assert sum(each.rows for each in sent) == 2 * big.MAPPED // 10
 
 
 def test_slow_facts_and_last_finishes_read_by_index(subject: Subject) -> None:

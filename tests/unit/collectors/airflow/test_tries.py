@@ -30,7 +30,7 @@ def second(seconds):
 def row(state="success", start=-3.0, end=-1.0, *, archived=False, pid=77, duration=None):
     return TryRow(
         KEY, state, _moment(start), _moment(end), duration, pid, "BashOperator",
-        "default", "default_pool", None, None, archived,
+        "default", "default_pool", None, None, 1, archived,
     )  # fmt: skip
 
 
