@@ -82,18 +82,7 @@ class ContainersCollector(Collector):
         if beside:
             found = self._siblings.found()
         self._join(found)
-        living = list(self._members.values())
-        seconds = self._parents.read({member.place.parent for member in living})
-        for member in living:
-            if not member.read():
-                self._end(member, now)
-        for name in self._members.keys() - found.keys():
-            self._end(self._members[name], now)
-        # With those that have just ended, by their final readings.
-        self._parents.update(seconds, living)
-        self._ended = [
-            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
-        ]
+        self._read(found, now)
         due = now >= self._details_at
         if due:
             self._details_at = now + self._options.details_interval_seconds
@@ -117,7 +106,7 @@ class ContainersCollector(Collector):
         if self._last_resort is not None:
             self._last_resort.stop()
 
-    # Which there are.
+    # Which there are, and their readings.
 
     def _begin(self) -> None:
         if not self._begun:
@@ -146,6 +135,20 @@ class ContainersCollector(Collector):
             self._members.update(
                 (name, each) for name, each in early.items() if name not in self._members
             )
+
+    def _read(self, found: Mapping[str, Found], now: float) -> None:
+        living = list(self._members.values())
+        seconds = self._parents.read({member.place.parent for member in living})
+        for member in living:
+            if not member.read():
+                self._end(member, now)
+        for name in self._members.keys() - found.keys():
+            self._end(self._members[name], now)
+        # With those that have just ended, by their final readings.
+        self._parents.update(seconds, living)
+        self._ended = [
+            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
+        ]
 
     def _end(self, member: Member, now: float) -> None:
         if self._members.pop(member.place.container_id, None) is not None:
