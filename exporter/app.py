@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import signal
 import socket
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from exporter.dsn import DsnSource
 from exporter.errors import ConfigError
 from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.gauges import gauges as baseline_gauges
-from exporter.insight.baselines.rates import known
 from exporter.logs import Redactor, configure
 from exporter.parts import rows
 from exporter.parts.surroundings import Surroundings, dag_filter
@@ -33,16 +31,20 @@ from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
 from exporter.web.server import Limits as WebLimits
 from exporter.web.server import Server
+from exporter.web.tally import Tally, http_samples
 
 if TYPE_CHECKING:
     from exporter.collectors.airflow.collector import AirflowCollector
     from exporter.forward.forwarder import Forwarder
+    from exporter.intake.service import Intake
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
      "heartbeat_timeout", "baselines_file", "rows_file", "rows_grace", "rows_xcom"}
 )  # fmt: skip
 """Settings that SIGHUP takes over; the others need a restart, and the log says so."""
+PUSHED_SCHEDULE = Schedule(2.0, 5.0)
+"""How often tries are settled that were pushed where no database is sampled."""
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
@@ -75,13 +77,14 @@ class App:
         self._airflow: AirflowCollector | None = None
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
-        self._responses: Counter[tuple[str, str]] = Counter()
+        self._tally = Tally()
         self._loaded_wall = self._clock.wall()
         self._process = ProcessText()
         self._baselines = baselines(settings.baselines_file)
         source = _source(settings, environ, redactor)
         self._rules = rows.rules(settings)
         self._forwarder = _forwarder(settings)
+        self._intake: Intake | None = None
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
@@ -93,7 +96,9 @@ class App:
                 renamed=catalogue.renamed(settings.metric_prefix),
             )
             self._sampler = Sampler(self._store, self._clock, self._own_samples)
+            self._book = rows.claim_book(self._store)
             self._add_collectors(settings, environ, source)
+            self._add_intake(settings)
             self._server = self._web(settings)
         except BaseException:
             self._ledger.close()
@@ -110,7 +115,7 @@ class App:
                 source,
                 self._store,
                 self._clock,
-                rows.claim_book(self._store),
+                self._book,
             )
             self._sampler.add(
                 self._airflow, Schedule(settings.airflow_interval, settings.airflow_timeout)
@@ -139,6 +144,27 @@ class App:
                 Schedule(settings.tasks_interval, settings.tasks_timeout),
             )
 
+    def _add_intake(self, settings: Settings) -> None:
+        if not settings.enable_intake:
+            return
+        from exporter.parts import intake  # noqa: PLC0415 - loads msgspec
+
+        self._intake = intake.intake(
+            settings,
+            self._store,
+            self._book,
+            self._clock,
+            redactor=self._redactor,
+            dags=lambda: dag_filter(self._settings),
+        )
+        if not settings.airflow:
+            self._sampler.add(
+                intake.pushed_tries(
+                    self._store, self._book, self._clock, lambda: (self._settings, self._rules)
+                ),
+                PUSHED_SCHEDULE,
+            )
+
     @property
     def addresses(self) -> Sequence[str]:
         """The addresses that are served, once started."""
@@ -149,6 +175,8 @@ class App:
         self._sampler.publish()
         try:
             self._server.start()
+            if self._intake is not None:
+                self._intake.start()
         except BaseException:
             self._ledger.close()
             raise
@@ -159,6 +187,7 @@ class App:
             "exporter.started",
             version=__version__,
             addresses=list(self._server.addresses),
+            intake=list(self._intake.addresses) if self._intake else [],
             state=str(self._settings.state_path or "in memory"),
         )
 
@@ -166,6 +195,8 @@ class App:
         """End the collectors, finish running scrapes, close the ledger: within two seconds."""
         hurry_at = self._clock.monotonic() + STOP_SECONDS
         self._sampler.stop(COLLECTOR_STOP_SECONDS)
+        if self._intake is not None:
+            self._intake.stop()
         # What is left to be handed over is under way while running scrapes finish.
         self._server.stop(DRAIN_SECONDS)
         if self._forwarder is not None:
@@ -229,13 +260,10 @@ class App:
         )
         # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
         limits = WebLimits(max_requests=settings.max_requests, idle_seconds=75.0)
-        return Server(settings.listen_address, routes, limits, self._on_response)
+        return Server(settings.listen_address, routes, limits, self._tally)
 
     def _snapshot(self) -> Snapshot:
         return Snapshot((*self._store.snapshot.text, self._process.text()))
-
-    def _on_response(self, path: str, code: int) -> None:
-        self._responses[path, str(code)] += 1
 
     def _statuses(self) -> list[CollectorStatus]:
         now = self._clock.wall()
@@ -256,17 +284,15 @@ class App:
             Sample(catalogue.BUILD_INFO, build, 1.0),
             Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_good)),
             Sample(catalogue.CONFIG_RELOAD_TIMESTAMP, (), self._loaded_wall),
-            Sample(catalogue.HTTP_CONNECTIONS, (), float(self._server.connections)),
-        ]
-        samples += [
-            Sample(catalogue.HTTP_REQUESTS, labels, float(count))
-            for labels, count in self._responses.copy().items()
         ]
         if self._airflow is not None:
             # Once an installation: where the actuals are that an exporter knows itself.
-            own = known(self._airflow.window, self._clock.wall())
-            samples += baseline_gauges(self._baselines, own)
-        return samples
+            samples += baseline_gauges(self._baselines, known={})
+        if self._intake is None:
+            return [*samples, *http_samples([self._tally], self._server.connections)]
+        connections = self._server.connections + self._intake.connections
+        samples += http_samples([self._tally, self._intake.tally], connections)
+        return [*samples, *self._intake.samples()]
 
 
 def _source(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> DsnSource | None:

@@ -55,6 +55,13 @@ CONFIG_RELOAD_TIMESTAMP = _own(
     "When the configuration was last loaded with success.",
     (),
 )
+INGEST_REQUESTS = _own(
+    "ingest_requests_total",
+    Kind.MIRRORED,
+    "Pushes answered by outcome: accepted, invalid, unauthorized, too_large, or overloaded "
+    "(nothing more could be kept: to be sent again).",
+    ("endpoint", "outcome"),
+)
 HTTP_REQUESTS = _own(
     "http_requests_total", Kind.MIRRORED, "HTTP requests answered.", ("path", "code")
 )

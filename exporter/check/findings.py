@@ -39,6 +39,10 @@ def findings(
     yield Finding("baselines", is_bad=False, text=f"{known} in {origin}")
     yield from _addresses(settings)
     yield from _state(settings)
+    if settings.enable_intake:
+        from exporter.check.intake import intake_findings  # noqa: PLC0415 - loads msgspec
+
+        yield from intake_findings(settings, redactor)
     if settings.airflow:
         from exporter.check.airflow import airflow_findings  # noqa: PLC0415 - loads SQLAlchemy
         from exporter.parts.airflow import dsn_source  # noqa: PLC0415

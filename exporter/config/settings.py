@@ -81,6 +81,19 @@ class Settings:
         "--web.max-requests", 40, "Most requests answered at a time; above, 503. 0 is no limit.",
         count, "NUMBER",
     )  # fmt: skip
+    enable_intake: bool = on_or_off(
+        "--web.enable-intake", False,
+        "Take what tasks, containers, the Airflow plugin and sidecars tell of tries.",
+    )  # fmt: skip
+    intake_address: tuple[str, ...] = option(
+        "--web.intake-address", ("127.0.0.1:10113",),
+        "Address where it is taken; may be given several times.",
+        Given, "ADDRESS", repeatable=True, keeps_origin=True,
+    )  # fmt: skip
+    intake_token_file: Path | None = option(
+        "--web.intake-token-file", None,
+        "Bearer token that senders must show; read again when the file changes.", Path, "FILE",
+    )  # fmt: skip
     airflow: bool = on_or_off("--collector.airflow", True, "Sample the Airflow metadata database.")
     airflow_interval: float = duration(
         "--collector.airflow.interval", 5.0, "How often the database is sampled."

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from types import MappingProxyType
 
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
@@ -87,6 +86,11 @@ class Store:
         """Tell whether totals are written to the disk."""
         return self._ledger.persistent
 
+    @property
+    def known_dags(self) -> frozenset[str] | None:
+        """The DAGs that exist; None as long as no collector has told."""
+        return self._known_dags
+
     def checkpoint(self, collector: str) -> Mapping[EntryKey, str]:
         """Return all entries that hold after the collector's last checkpoint."""
         with self._lock:
@@ -98,10 +102,7 @@ class Store:
         Nothing of it is exposed before the next `publish`: what a scrape saw is on the disk.
         """
         with self._lock:
-            sets = {(collector, name): samples for name, samples in batch.gauges.items()}
-            # What is held already was looked at when it came.
-            news = chain.from_iterable(self._sets.news(key, of) for key, of in sets.items())
-            validate(batch, news, self._tables)
+            validate(batch, self._tables)
             # One object for all that is touched now: there may be ten thousands.
             now = self._clock.wall()
             for family, labels in batch.announced:
@@ -110,8 +111,8 @@ class Store:
             for sample in batch.increments:
                 if sample.family.name not in self._disabled:
                     self._increase(sample, now)
-            for key, samples in sets.items():
-                self._sets.replace(key, samples)
+            for name, samples in batch.gauges.items():
+                self._sets.replace((collector, name), samples)
             if batch.checkpoint is not None:
                 self._note(collector, batch.checkpoint)
             if batch.known_dags is not None:

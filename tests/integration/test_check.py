@@ -161,3 +161,40 @@ def test_an_engine_that_is_away_and_a_missing_procfs_fail(airflow, tmp_path):
     assert [line.split(":")[0] for line in failures(lines)] == [
         "FAIL docker engine", "FAIL containers", "FAIL tasks",
     ]  # fmt: skip
+
+
+def intake(directory: Path, dsn: str, *arguments: str) -> tuple[int, list[str]]:
+    code, lines = check(directory, dsn, "--web.enable-intake", *arguments)
+    return code, [line for line in lines if " intake" in line.partition(":")[0]]
+
+
+def test_an_intake_on_loopback_is_well(airflow, tmp_path):
+    address = f"127.0.0.1:{free_port()}"
+    code, lines = intake(tmp_path, airflow, "--web.intake-address", address)
+    assert (code, lines) == (0, [f"ok   intake: takes pushes on {address}"])
+
+
+def test_an_intake_that_everybody_reaches_needs_a_token(airflow, tmp_path):
+    address = ("--web.intake-address", f"0.0.0.0:{free_port()}")
+    code, lines = intake(tmp_path, airflow, *address)
+    assert code == 0
+    assert lines[0].startswith("warn intake: takes pushes on 0.0.0.0:")
+    assert lines[0].endswith("set --web.intake-token-file, or listen on loopback")
+    token = tmp_path / "token"
+    token.write_text("Zq7mK2w")
+    code, lines = intake(tmp_path, airflow, *address, "--web.intake-token-file", str(token))
+    assert [line[:5] for line in lines] == ["ok   "]
+
+
+def test_a_token_that_cannot_be_read_and_a_taken_port_fail(airflow, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        code, lines = intake(
+            tmp_path, airflow, "--web.intake-address", address,
+            "--web.intake-token-file", str(tmp_path / "missing"),
+        )  # fmt: skip
+    assert code == 2
+    assert [line.partition(":")[0] for line in failures(lines)] == [
+        "FAIL intake token",
+        "FAIL intake",
+    ]

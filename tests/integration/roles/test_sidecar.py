@@ -30,7 +30,7 @@ _BOUND = {
     if path.exists()
 }
 # What must never be loaded beside a worker: each would cost it megabytes.
-HEAVY = ("psycopg", "sqlalchemy", "docker", "greenlet")
+HEAVY = ("psycopg", "sqlalchemy", "docker", "greenlet", "msgspec")
 
 
 class Sidecar:

@@ -1,0 +1,41 @@
+"""Claims on tries of DAGs that do not exist: few are kept, and not for long.
+
+A DAG may be newer than what was last read of the database, so they are not refused at once; but
+nobody may fill the book with names of his own making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from exporter.rows.claim import TryId
+
+MAX_STRANGERS = 1_000
+STAY_SECONDS = 600.0
+
+
+class Strangers:
+    """Who is in the book under a DAG that nobody knows; belongs to one thread."""
+
+    def __init__(self, knows: Callable[[str], bool | None]) -> None:
+        """Ask `knows` whether there is such a DAG; None while that cannot be told."""
+        self._knows = knows
+        self._since: dict[TryId, float] = {}
+
+    def admits(self, on: TryId, now: float) -> bool:
+        """Tell whether a try may be claimed; a stranger takes one of a few places."""
+        if self._knows(on.dag_id) is not False or on in self._since:
+            return True
+        if len(self._since) >= MAX_STRANGERS:
+            return False
+        self._since[on] = now
+        return True
+
+    def overdue(self, now: float) -> list[TryId]:
+        """Let go of those whose DAG is known by now, and return those who stayed too long."""
+        strangers = {
+            on: since for on, since in self._since.items() if self._knows(on.dag_id) is False
+        }
+        gone = {on for on, since in strangers.items() if now - since > STAY_SECONDS}
+        self._since = {on: since for on, since in strangers.items() if on not in gone}
+        return [*gone]
