@@ -273,14 +273,26 @@ def test_reports_add_up_and_go_before_what_was_counted(
     ]
 
 
-@pytest.mark.parametrize("rows", [-1, 1.5, "7", float("nan"), object()])
-def test_a_report_that_makes_no_sense_is_logged_and_harms_nobody(
-    plugin: Any, intake: Intake, caplog: pytest.LogCaptureFixture, rows: Any
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"rows": rows} for rows in (-1, 1.5, "7", 2**60, object())),
+        *({"seconds": seconds} for seconds in (-0.1, float("nan"), float("inf"), "x", "1e999")),
+        *({"stage": stage} for stage in ("x" * 201, "a\nb", "\ud800", 7, ["gold"])),
+    ],
+    ids=str,
+)
+def test_a_report_that_makes_no_sense_is_left_out_and_harms_nobody(
+    plugin: Any, intake: Intake, caplog: pytest.LogCaptureFixture, wrong: dict[str, Any]
 ) -> None:
-    play(plugin, lambda: plugin.report_rows(rows))
-    play(plugin, lambda: plugin.report_rows(1, seconds=rows if rows != 1.5 else -0.1))
-    assert [record for record in intake.records if record.get("seconds") != 7.0] == []
-    assert "not below 0" in caplog.text
+    def work() -> None:
+        plugin.report_rows(**{"rows": 5, **wrong})
+        plugin.report_rows(1)
+        plugin.report_rows(None, seconds=1, stage="empty")
+
+    play(plugin, work)
+    assert [record["rows"] for record in intake.records] == [1]
+    assert "report_rows: left out" in caplog.text
 
 
 def test_a_try_has_at_most_as_many_parts_as_the_exporter_takes(plugin: Any, intake: Intake) -> None:

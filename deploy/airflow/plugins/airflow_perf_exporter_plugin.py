@@ -43,7 +43,10 @@ _ENDPOINT_PATH = "/ingest/v1/tries"
 _DEADLINE_SECONDS = 0.4
 """Of the half second that a task may lose; the rest is for being scheduled again."""
 _MAX_PARTS = 64
-"""Pipelines and stages of one try; the exporter takes no more."""
+"""Pipelines and stages of one try; for one more the exporter refuses all, as it does for
+a longer name or a larger amount."""
+_MAX_NAME = 200
+_MAX_AMOUNT = 2**53 - 1
 _MAX_LOOKED_AT = 1 << 18
 """Characters of SQL in one try: a tenth of a second or less. What is beyond is not counted."""
 _MAX_HEAD = 1 << 16
@@ -101,10 +104,10 @@ def report_rows(
         given = _Amounts(
             _amount(operator.index, rows), _amount(operator.index, bytes), _amount(float, seconds)
         )
+        part = (_name(pipeline), _name(stage))
     except (TypeError, ValueError, OverflowError):
-        _log.warning("report_rows: rows, bytes and seconds are numbers, and not below 0")
+        _log.warning("report_rows: left out, for an amount that is no number or below 0, or a name")
         return
-    part = (pipeline and str(pipeline), stage and str(stage))
     if part not in _told.reports and len(_told.reports) >= _MAX_PARTS:
         _log.warning("report_rows: a try has at most %d pipelines and stages", _MAX_PARTS)
         return
@@ -120,9 +123,17 @@ def _amount(convert: Callable[[_Given], _Number], given: _Given | None) -> _Numb
     if given is None:
         return None
     number = convert(given)
-    if not 0 <= number < float("inf"):
+    if not 0 <= number <= _MAX_AMOUNT:
         raise ValueError
     return number
+
+
+def _name(given: str | None) -> str | None:
+    if not given:
+        return None
+    if not isinstance(given, str) or len(given) > _MAX_NAME or not given.isprintable():
+        raise ValueError
+    return given
 
 
 def _added(before: _Number | None, given: _Number | None) -> _Number | None:
@@ -280,7 +291,7 @@ def _records(task_instance: TaskInstance, state: str) -> list[Record]:
         "try_number": task_instance.try_number,
         "state": state,
     }
-    claims = _reported() if _told.reports else _counted(collected)
+    claims = _reported() or _counted(collected)
     _begin(collected)
     return [_known({**name, **claim}) for claim in claims]
 
@@ -289,6 +300,7 @@ def _reported() -> list[Record]:
     return [
         {"source": "explicit", "pipeline": pipeline, "stage": stage, **amounts._asdict()}
         for (pipeline, stage), amounts in _told.reports.items()
+        if amounts[:2] != (None, None)
     ]
 
 
