@@ -385,7 +385,7 @@ def test_no_secret_reaches_the_log_or_the_exporter(
     play(plugin, lambda: plugin.report_rows(1))
     monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", "http://user:s3cret@127.0.0.1:1/s3cret")
     play(plugin, lambda: plugin.report_rows(1))
-    assert "INSERT 1" in caplog.text
+    assert "{'INSERT': 1}" in caplog.text
     assert "ValueError" in caplog.text
     assert "s3cret" not in caplog.text
     assert all(b"s3cret" not in push.body for push in intake.pushes)

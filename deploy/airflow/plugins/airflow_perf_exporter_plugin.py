@@ -20,6 +20,7 @@ import operator
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPSConnection
@@ -260,8 +261,14 @@ def _begin(collected: list[_Statement] | None) -> None:
     _told.seen[:] = [statement.times for statement in collected or ()]
 
 
-def _written(collected: list[_Statement]) -> Iterator[tuple[str, int]]:
-    """Yield verb and rows of what was run since the try began, where the rows are known."""
+class _Written(NamedTuple):
+    verb: str
+    rows: int
+    times: int
+
+
+def _written(collected: list[_Statement]) -> Iterator[_Written]:
+    """Yield what was written since the try began, where the rows are known."""
     seen = _told.seen + [0] * len(collected)
     left = _MAX_LOOKED_AT
     for (sql, rows, times, connection_type), before in zip(collected, seen):  # noqa: B905 - seen is longer
@@ -270,11 +277,13 @@ def _written(collected: list[_Statement]) -> Iterator[tuple[str, int]]:
         text = sql if ";" in sql.rstrip("; \t\r\n") else sql[:_MAX_HEAD]
         left -= len(text)
         if left >= 0 and (verb := verb_of(text, connection_type)):
-            yield from [(verb, rows)] * (times - before)
+            yield _Written(verb, rows, times - before)
 
 
-def _total(rows: list[int]) -> int:
-    return {"last": rows[-1], "max": max(rows)}.get(_setting("STATEMENTS"), sum(rows))
+def _total(written: list[_Written]) -> int:
+    totals = {"last": written[-1].rows, "max": max(each.rows for each in written)}
+    added = sum(each.rows * each.times for each in written)
+    return totals.get(_setting("STATEMENTS"), added)
 
 
 # ---- The records of a try, and their way to the exporter
@@ -311,8 +320,11 @@ def _counted(collected: list[_Statement] | None) -> list[Record]:
     written = list(_written(collected))
     if not written:
         return []
-    total = _total([rows for _, rows in written])
-    _log.info("rows written: %d (%s)", total, ", ".join(f"{verb} {n}" for verb, n in written))
+    total = _total(written)
+    by_verb: Counter[str] = Counter()
+    for verb, rows, times in written:
+        by_verb[verb] += rows * times
+    _log.info("rows written: %d %s", total, dict(by_verb))
     return [{"source": "plugin", "rows": total}]
 
 
