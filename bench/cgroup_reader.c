@@ -1,6 +1,7 @@
 /* The lower bound of reading cgroup files: kept descriptors, pread, one pass over the bytes.
  *
- * Usage: cgroup_reader ROUNDS < list of files, one a line; prints the CPU time of all rounds in ns.
+ * Takes the files, one a line, and an empty line; after that, for each line with a number of
+ * rounds, prints the CPU time of each round in nanoseconds, one a line.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,15 +13,38 @@
 enum { MOST_FILES = 100000, MOST_BYTES = 16384 };
 
 static int files[MOST_FILES];
+static int opened;
+static volatile unsigned long long sum;
 
-int main(int count, char **arguments)
+static void read_all(void)
 {
-	static char line[4096], data[MOST_BYTES];
-	struct timespec begin, end;
-	unsigned long long sum = 0;
-	int opened = 0, rounds = count > 1 ? atoi(arguments[1]) : 1;
+	static char data[MOST_BYTES];
 
-	while (opened < MOST_FILES && fgets(line, sizeof line, stdin)) {
+	for (int each = 0; each < opened; each++) {
+		unsigned long long number = 0;
+		ssize_t size = pread(files[each], data, sizeof data, 0);
+		/* The last number of the file stands for the one that is wanted. */
+		for (ssize_t at = 0; at < size; at++)
+			if (data[at] >= '0' && data[at] <= '9')
+				number = number * 10 + (unsigned long long)(data[at] - '0');
+			else if (data[at] == '\n')
+				sum += number, number = 0;
+	}
+}
+
+static long long cpu_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+int main(void)
+{
+	static char line[4096];
+
+	while (opened < MOST_FILES && fgets(line, sizeof line, stdin) && line[0] != '\n') {
 		line[strcspn(line, "\n")] = 0;
 		files[opened] = open(line, O_RDONLY | O_CLOEXEC);
 		if (files[opened] < 0) {
@@ -29,20 +53,13 @@ int main(int count, char **arguments)
 		}
 		opened++;
 	}
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
-	for (int round = 0; round < rounds; round++)
-		for (int each = 0; each < opened; each++) {
-			unsigned long long number = 0;
-			ssize_t size = pread(files[each], data, sizeof data, 0);
-			/* The last number of the file stands for the one that is wanted. */
-			for (ssize_t at = 0; at < size; at++)
-				if (data[at] >= '0' && data[at] <= '9')
-					number = number * 10 + (unsigned long long)(data[at] - '0');
-				else if (data[at] == '\n')
-					sum += number, number = 0;
+	while (fgets(line, sizeof line, stdin)) {
+		for (int rounds = atoi(line); rounds > 0; rounds--) {
+			long long begin = cpu_time();
+			read_all();
+			printf("%lld\n", cpu_time() - begin);
 		}
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-	fprintf(stderr, "%llu\n", sum);
-	printf("%lld\n", (end.tv_sec - begin.tv_sec) * 1000000000LL + end.tv_nsec - begin.tv_nsec);
+		fflush(stdout);
+	}
 	return 0;
 }

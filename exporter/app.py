@@ -18,6 +18,7 @@ from exporter.dsn import DsnSource
 from exporter.errors import ConfigError
 from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.gauges import gauges as baseline_gauges
+from exporter.insight.baselines.rates import known
 from exporter.logs import Redactor, configure
 from exporter.parts import rows
 from exporter.parts.surroundings import Surroundings, dag_filter
@@ -287,7 +288,8 @@ class App:
         ]
         if self._airflow is not None:
             # Once an installation: where the actuals are that an exporter knows itself.
-            samples += baseline_gauges(self._baselines, known={})
+            own = known(self._airflow.window, self._clock.wall())
+            samples += baseline_gauges(self._baselines, own)
         if self._intake is None:
             return [*samples, *http_samples([self._tally], self._server.connections)]
         connections = self._server.connections + self._intake.connections

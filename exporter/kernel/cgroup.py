@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import pread
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from exporter.kernel.cgroup_files import CgroupFiles
 from exporter.kernel.hierarchies import Home
@@ -15,6 +17,10 @@ from exporter.kernel.slow import Slow, slow
 
 # Processes are in every hierarchy; the memory controller is the one that runtimes never omit.
 _PROCESSES = ("memory", "cpuacct", "cpu", "pids", UNIFIED)
+# More than any file of the fast tick has, and less than what is no small object to Python.
+_FAST_BYTES = 448
+_FAST_FIGURES = ("cpu", "usage", "peak", "oom_kills")
+_NOTHING = [None] * len(_FAST_FIGURES)
 
 
 class Fast(NamedTuple):
@@ -27,8 +33,16 @@ class Fast(NamedTuple):
     oom_kills: int | None
 
 
+class _Reading(NamedTuple):
+    """A fast reading, and what it was made of."""
+
+    data: Sequence[bytes | None]
+    values: Sequence[int | None]
+    fast: Fast | None
+
+
 class Cgroup:
-    """Read one cgroup; any thread may call, one is served at a time."""
+    """Read one cgroup; any thread may call. Files are opened and closed by one at a time."""
 
     def __init__(
         self, homes: Mapping[str, Home], descriptors: Descriptors, *, keep_all: bool = False
@@ -39,32 +53,30 @@ class Cgroup:
         behind /proc/PID/root, which cannot be opened any more once that process has ended.
         """
         self._files = CgroupFiles(homes, descriptors, keep_all=keep_all)
+        self._figures = [self._files.figure(name) for name in _FAST_FIGURES]
+        self._last = _Reading(_NOTHING, _NOTHING, None)
+        self._open: Sequence[int] | None = None
+        """Each figure's descriptor, -1 where there is none; None when files must be opened."""
         self._lock = Lock()
         self._closed = False
-        self._cpu = self._files.figure("cpu")
-        self._usage = self._files.figure("usage")
-        self._peak = self._files.figure("peak")
-        self._oom_kills = self._files.figure("oom_kills")
 
     def fast(self) -> Fast | None:
         """Read CPU, memory and kills, one `pread` each; None when the cgroup is gone.
 
         While a cgroup of version 1 is being removed some figures are None before the others.
+        What has not changed is returned as the same object again.
         """
-        with self._lock:
-            cpu = self._cpu.value()
-            usage = self._usage.value()
-            peak = self._peak.value()
-            oom_kills = self._oom_kills.value()
-        if cpu is None:
-            if usage is None and peak is None and oom_kills is None:
-                return None
-            return Fast(None, usage, peak, oom_kills)
-        return Fast(cpu / self._cpu.per_unit, usage, peak, oom_kills)
+        descriptors = self._open
+        data = None if descriptors is None else _contents(descriptors)
+        # No lock was held: what was closed meanwhile may have been another file's already.
+        if data is None or descriptors is not self._open:
+            data = self._opened()
+        before, _, fast = self._last
+        return fast if data == before else self._made(data)
 
     def slow(self) -> Slow | None:
         """Read the rest; None when the cgroup is gone."""
-        with self._lock:
+        with self._alone():
             if self._closed:
                 return None
             processes = self.pids()
@@ -79,6 +91,53 @@ class Cgroup:
 
     def close(self) -> None:
         """Release what is kept open; everything is gone from then on."""
-        with self._lock:
+        with self._alone():
             self._closed = True
             self._files.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold off others who open or close, and be noticed by who reads without asking."""
+        with self._lock:
+            self._open = None
+            try:
+                yield
+            finally:
+                descriptors = [figure.descriptor for figure in self._figures]
+                self._open = None if None in descriptors else cast("list[int]", descriptors)
+
+    def _opened(self) -> list[bytes | None]:
+        """Read file by file: open what is not open, close what is gone."""
+        with self._alone():
+            found = [figure.read() for figure in self._figures]
+        return [data and data[:_FAST_BYTES] for data in found]
+
+    def _made(self, data: Sequence[bytes | None]) -> Fast | None:
+        """Make a reading; a file that says the same as the last time is not parsed again."""
+        last = self._last
+        cpu, usage, peak, oom_kills = values = [
+            value if new == old else figure.value(new)
+            for figure, new, old, value in zip(
+                self._figures, data, last.data, last.values, strict=True
+            )
+        ]
+        seconds = None if cpu is None else cpu / self._figures[0].per_unit
+        gone = values == _NOTHING
+        fast = None if gone else Fast(seconds, usage, peak, oom_kills)
+        self._last = _Reading(data, values, fast)
+        return fast
+
+
+def _contents(descriptors: Sequence[int]) -> list[bytes | None] | None:
+    """Read each file from its beginning; None when one of them fails."""
+    cpu, usage, peak, oom_kills = descriptors
+    try:
+        # Written out: a loop would be a tenth of what all this takes.
+        return [
+            pread(cpu, _FAST_BYTES, 0) if cpu >= 0 else None,
+            pread(usage, _FAST_BYTES, 0) if usage >= 0 else None,
+            pread(peak, _FAST_BYTES, 0) if peak >= 0 else None,
+            pread(oom_kills, _FAST_BYTES, 0) if oom_kills >= 0 else None,
+        ]
+    except OSError:
+        return None

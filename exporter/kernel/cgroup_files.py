@@ -15,7 +15,7 @@ _KEPT = frozenset({"memory.stat", "cpu.stat"})
 
 
 class Figure:
-    """Read one figure on its own, for the fast tick."""
+    """One figure that is read at each tick: its file, and where in it the figure stands."""
 
     __slots__ = ("_file", "_key", "per_unit")
 
@@ -25,9 +25,18 @@ class Figure:
         self._key = None if source is None else source.key
         self.per_unit = 1.0 if source is None else source.per_unit
 
-    def value(self) -> int | None:
+    @property
+    def descriptor(self) -> int | None:
+        """What to `pread` from; -1 where there is nothing to read, None where `read` must open."""
+        return -1 if self._file is None else self._file.descriptor
+
+    def read(self) -> bytes | None:
+        """Return the file's content, opened where need be."""
+        return None if self._file is None else self._file.read()
+
+    def value(self, data: bytes | None) -> int | None:
         """Return the figure in the file's unit."""
-        if self._file is None or (data := self._file.read()) is None:
+        if data is None:
             return None
         return number(data) if self._key is None else field(data, self._key)
 

@@ -82,6 +82,13 @@ class KeptFile:
         self._absent = False
         self._closed = False
 
+    @property
+    def descriptor(self) -> int | None:
+        """What to `pread` from; -1 where there is nothing to read, None where `read` must open."""
+        if self._descriptor < 0 and not self._absent and not self._closed:
+            return None
+        return self._descriptor
+
     def read(self) -> bytes | None:
         """Return the content from its beginning, None when it is gone or cannot be read."""
         if self._descriptor < 0:

@@ -37,6 +37,9 @@ class Tree:
             (found[controller] for controller in _WALKED if controller in found), None
         )
         self._parents: set[str] = set()
+        self._below: dict[str, dict[str, Place | None]] = {}
+        """By parent and name of a directory, which container it is."""
+        self._scanned: frozenset[Place] = frozenset()
 
     @property
     def parents(self) -> frozenset[str]:
@@ -48,14 +51,21 @@ class Tree:
         self._parents.add(parent)
 
     def scan(self) -> frozenset[Place]:
-        """Return the containers below the known parents; a parent that is gone is forgotten."""
-        found: set[Place] = set()
+        """Return the containers below the known parents; a parent that is gone is forgotten.
+
+        It is the same object again as long as none came and none went.
+        """
+        below = {}
         for parent in self.parents:
             if (names := self._names(parent)) is None:
                 self._parents.discard(parent)
-                continue
-            found.update(place for name in names if (place := _place(parent, name)) is not None)
-        return frozenset(found)
+            else:
+                below[parent] = self._identified(parent, names)
+        if below != self._below:
+            self._below = below
+            found = (place for places in below.values() for place in places.values())
+            self._scanned = frozenset(place for place in found if place is not None)
+        return self._scanned
 
     def walk(self) -> Walk:
         """Look through the whole tree, the upper levels first, and learn the parents."""
@@ -87,6 +97,12 @@ class Tree:
                     self._parents.add(parent)
                     return place
         return None
+
+    def _identified(self, parent: str, names: list[str]) -> dict[str, Place | None]:
+        known = self._below.get(parent, {})
+        if list(known) == names:
+            return known
+        return {name: known[name] if name in known else _place(parent, name) for name in names}
 
     def _names(self, path: str) -> list[str] | None:
         directory = self._directory(path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from exporter import catalogue
 from exporter.rows.claim import Claim
@@ -15,6 +15,8 @@ WINDOW_MINUTES = 15
 MAX_SLOTS = 10_000
 """Pipelines and stages by minute; what would be more is left out."""
 _MEGABYTE = 1e6
+
+G = TypeVar("G", bound=Hashable)
 
 
 class Slot(NamedTuple):
@@ -44,6 +46,16 @@ class Written(NamedTuple):
             self.bytes_seconds + (claim.seconds if claim.bytes is not None else 0.0),
         )
 
+    @property
+    def rate_mbps(self) -> float | None:
+        """Megabytes a second; None when nobody told bytes."""
+        return self.bytes / _MEGABYTE / self.bytes_seconds if self.bytes_seconds > 0 else None
+
+    @property
+    def rows_per_second(self) -> float | None:
+        """Rows a second; None when nobody told rows."""
+        return self.rows / self.rows_seconds if self.rows_seconds > 0 else None
+
 
 Window = Mapping[Slot, Written]
 
@@ -63,20 +75,26 @@ def moved(window: Window, now: float, written: Iterable[tuple[Place, Claim]]) ->
 
 def rates(window: Window, now: float) -> Iterator[Sample]:
     """Make the gauges of what the window holds at `now`."""
+    for labels, each in _summed(window, now, lambda slot: (slot.pipeline, slot.stage)).items():
+        if each.rate_mbps is not None:
+            yield Sample(catalogue.PROCESSING_RATE_MBPS, labels, each.rate_mbps)
+        if each.rows_per_second is not None:
+            yield Sample(catalogue.PROCESSING_ROWS_PER_SECOND, labels, each.rows_per_second)
+
+
+def by_stage(window: Window, now: float) -> dict[str, Written]:
+    """Return what was written up to `now` for each stage, in all of its pipelines."""
+    return _summed(window, now, lambda slot: slot.stage)
+
+
+def _summed(window: Window, now: float, group: Callable[[Slot], G]) -> dict[G, Written]:
     minute = int(now // 60)
-    sums: dict[tuple[str, str], Written] = defaultdict(Written)
+    sums: dict[G, Written] = defaultdict(Written)
     for slot, each in window.items():
         if _is_inside(slot, minute):
-            pairs = zip(sums[slot[1:]], each, strict=True)
-            sums[slot[1:]] = Written._make(one + other for one, other in pairs)
-    for labels, each in sums.items():
-        if each.bytes_seconds > 0:
-            rate = each.bytes / _MEGABYTE / each.bytes_seconds
-            yield Sample(catalogue.PROCESSING_RATE_MBPS, labels, rate)
-        if each.rows_seconds > 0:
-            yield Sample(
-                catalogue.PROCESSING_ROWS_PER_SECOND, labels, each.rows / each.rows_seconds
-            )
+            pairs = zip(sums[group(slot)], each, strict=True)
+            sums[group(slot)] = Written._make(one + other for one, other in pairs)
+    return sums
 
 
 def _is_inside(slot: Slot, minute: int) -> bool:

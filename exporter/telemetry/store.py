@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
@@ -102,7 +103,10 @@ class Store:
         Nothing of it is exposed before the next `publish`: what a scrape saw is on the disk.
         """
         with self._lock:
-            validate(batch, self._tables)
+            sets = {(collector, name): samples for name, samples in batch.gauges.items()}
+            # What is held already was looked at when it came.
+            news = chain.from_iterable(self._sets.news(key, of) for key, of in sets.items())
+            validate(batch, news, self._tables)
             # One object for all that is touched now: there may be ten thousands.
             now = self._clock.wall()
             for family, labels in batch.announced:
@@ -111,8 +115,8 @@ class Store:
             for sample in batch.increments:
                 if sample.family.name not in self._disabled:
                     self._increase(sample, now)
-            for name, samples in batch.gauges.items():
-                self._sets.replace((collector, name), samples)
+            for key, samples in sets.items():
+                self._sets.replace(key, samples)
             if batch.checkpoint is not None:
                 self._note(collector, batch.checkpoint)
             if batch.known_dags is not None:

@@ -64,8 +64,8 @@ class Child(Amount):
         """Monotonic seconds of the first snapshot that held it."""
         self.touched = 0.0
         """Unix seconds when it last changed or was announced."""
-        self.owner: tuple[str, str] | None = None
-        """Collector and set that a gauge belongs to."""
+        self.owner: object = None
+        """The set that a gauge belongs to."""
 
     @property
     def family(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from exporter.catalogue import Family
@@ -12,18 +12,20 @@ from exporter.samples import Batch, Labels, Sample
 from exporter.telemetry.table import Table
 
 
-def validate(batch: Batch, tables: Mapping[str, Table]) -> None:
-    """Raise RejectedError for the first sample that the tables cannot take."""
+def validate(batch: Batch, gauges: Iterable[Sample], tables: Mapping[str, Table]) -> None:
+    """Raise RejectedError for the first sample that the tables cannot take.
+
+    Of the batch's gauges only `gauges` are looked at: those that are not held already.
+    """
     for family, labels in batch.announced:
         _check(family, labels, tables)
     for sample in batch.increments:
         _check(sample.family, sample.labels, tables)
         _check_increment(sample)
-    for samples in batch.gauges.values():
-        for sample in samples:
-            _check(sample.family, sample.labels, tables)
-            if sample.family.accumulated:
-                _reject(sample.family, "is accumulated: it cannot be set")
+    for sample in gauges:
+        _check(sample.family, sample.labels, tables)
+        if sample.family.accumulated:
+            _reject(sample.family, "is accumulated: it cannot be set")
 
 
 def _check(family: Family, labels: Labels, tables: Mapping[str, Table]) -> None:

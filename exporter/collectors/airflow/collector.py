@@ -26,6 +26,7 @@ from exporter.collectors.airflow.transaction import begin
 from exporter.collectors.base import Collector
 from exporter.errors import SourceUnavailableError
 from exporter.model import Task, TaskKey
+from exporter.rows.window import Window
 from exporter.samples import Batch, EntryKey, Labels, Sample
 
 T = TypeVar("T")
@@ -76,6 +77,11 @@ class AirflowCollector(Collector):
         self._sweep_due = clock.monotonic()
         self._too_slow: set[str] = set()
         """DAGs whose last finish could not be looked up in time."""
+
+    @property
+    def window(self) -> Window:
+        """What tries wrote in the last minutes, by minute, pipeline and stage."""
+        return self._memory.rows.window
 
     def sample(self) -> Batch:
         """Read what is active and what has ended, and once a minute the slow facts."""

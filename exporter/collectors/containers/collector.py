@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import structlog
 
-from exporter import catalogue
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
 from exporter.collectors.containers.engine_messages import EngineContainer
-from exporter.collectors.containers.gauges import fast_samples, slow_samples
 from exporter.collectors.containers.last_resort import LastResort
 from exporter.collectors.containers.member import Member
 from exporter.collectors.containers.names import Names
 from exporter.collectors.containers.options import Options
 from exporter.collectors.containers.parents import Parents
+from exporter.collectors.containers.shown import Shown
 from exporter.collectors.containers.sources import Found, HostTree, Siblings
 from exporter.kernel.exits import ExitWatch
 from exporter.kernel.kept import Descriptors
 from exporter.kernel.processes import process_ids
-from exporter.samples import Batch, Labels, Sample
+from exporter.samples import Batch, Sample
 
 LINGER_SECONDS = 60.0
 """How long the last readings of an ended container stay, for a scrape to see them."""
@@ -55,14 +54,13 @@ class ContainersCollector(Collector):
         self._last_resort = last_resort
         self._begun = False
         self._parents = Parents(tree.parent, descriptors)
+        self._shown = Shown(names)
         self._members: dict[str, Member] = {}
         self._ended: list[Member] = []
         self._early: dict[str, Member] = {}
         """Opened when the engine told of their start; taken over by the next sample."""
         self._lock = threading.Lock()
         self._details_at = 0.0
-        self._parts: list[object] = []
-        """What the details were last made of."""
 
     def started(self, told: EngineContainer) -> None:
         """Open a container that the engine has just started: it may end before the next sample."""
@@ -84,33 +82,21 @@ class ContainersCollector(Collector):
         if beside:
             found = self._siblings.found()
         self._join(found)
-        living = list(self._members.values())
-        seconds = self._parents.read({member.place.parent for member in living})
-        for member in living:
-            if not member.read():
-                self._end(member, now)
-        for name in self._members.keys() - found.keys():
-            self._end(self._members[name], now)
-        # With those that have just ended, by their final readings.
-        self._parents.update(seconds, living)
-        self._ended = [
-            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
-        ]
-        if now >= self._details_at:
+        self._read(found, now)
+        due = now >= self._details_at
+        if due:
             self._details_at = now + self._options.details_interval_seconds
             for member in self._members.values():
                 member.read_details()
-        shown = self._shown(now)
-        usage = [*_usage(shown), *self._parents.samples()]
+        changed = self._shown.update(self._members.values(), self._ended, now)
+        usage = [*self._shown.usage(), *self._parents.samples()]
         if self._last_resort is not None:
             self._last_resort.update(found.keys(), now)
             usage += self._last_resort.samples()
         sets: dict[str, list[Sample]] = {"usage": usage}
-        # Half a dozen series each, that change seldom: made when there is something new in them.
-        parts: list[object] = [(each.identity, each.slow, each.ended_at) for each in shown]
-        if parts != self._parts:
-            self._parts = parts
-            sets["details"] = [*self._details(shown)]
+        # Half a dozen series each, that change seldom.
+        if changed or due:
+            sets["details"] = [*self._shown.details()]
         return Batch(gauges=sets, trouble=self._trouble(beside=beside))
 
     def close(self) -> None:
@@ -120,7 +106,7 @@ class ContainersCollector(Collector):
         if self._last_resort is not None:
             self._last_resort.stop()
 
-    # Which there are.
+    # Which there are, and their readings.
 
     def _begin(self) -> None:
         if not self._begun:
@@ -150,34 +136,24 @@ class ContainersCollector(Collector):
                 (name, each) for name, each in early.items() if name not in self._members
             )
 
+    def _read(self, found: Mapping[str, Found], now: float) -> None:
+        living = list(self._members.values())
+        seconds = self._parents.read({member.place.parent for member in living})
+        for member in living:
+            if not member.read():
+                self._end(member, now)
+        for name in self._members.keys() - found.keys():
+            self._end(self._members[name], now)
+        # With those that have just ended, by their final readings.
+        self._parents.update(seconds, living)
+        self._ended = [
+            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
+        ]
+
     def _end(self, member: Member, now: float) -> None:
         if self._members.pop(member.place.container_id, None) is not None:
             member.end(now)
             self._ended.append(member)
-
-    # What is exposed.
-
-    def _shown(self, now: float) -> list[Member]:
-        """Return what is exposed: of several with the same labels the newest that lives."""
-        shown: dict[Labels, Member] = {}
-        living = sorted(self._members.values(), key=lambda member: -member.since)
-        for member in (*living, *reversed(self._ended)):
-            identity = self._names.identity(member, now)
-            if identity is not None:
-                shown.setdefault(identity.labels, member)
-        return list(shown.values())
-
-    def _details(self, shown: list[Member]) -> Iterator[Sample]:
-        for member in shown:
-            if (identity := member.identity) is None:
-                continue
-            if member.slow is not None:
-                yield from slow_samples(identity.labels, member.slow)
-            started = self._names.started_wall(member)
-            if started is not None:
-                yield Sample(catalogue.CONTAINER_START_TIME, identity.labels, started)
-            if member.ended_at is None:
-                yield Sample(catalogue.TASK_CONTAINER_INFO, identity.info, 1.0)
 
     def _trouble(self, *, beside: bool) -> str | None:
         if (trouble := self._names.trouble) is not None:
@@ -185,9 +161,3 @@ class ContainersCollector(Collector):
         if self._last_resort is not None and self._last_resort.trouble is not None:
             return self._last_resort.trouble
         return self._siblings.trouble if beside else None
-
-
-def _usage(shown: list[Member]) -> Iterator[Sample]:
-    for member in shown:
-        if member.identity is not None and member.fast is not None:
-            yield from fast_samples(member.identity.labels, member.fast)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from exporter import catalogue
 from exporter.catalogue import Family
@@ -10,6 +10,13 @@ from exporter.kernel.cgroup import Fast
 from exporter.kernel.slow import Slow
 from exporter.samples import Labels, Sample
 
+_FAST = (
+    catalogue.CONTAINER_CPU,
+    catalogue.CONTAINER_USAGE,
+    catalogue.CONTAINER_PEAK,
+    catalogue.CONTAINER_OOM,
+)
+"""In the order of `Fast`."""
 _PRESSURE = {
     "cpu": (catalogue.CONTAINER_CPU_WAITING, catalogue.CONTAINER_CPU_STALLED),
     "memory": (catalogue.CONTAINER_MEMORY_WAITING, catalogue.CONTAINER_MEMORY_STALLED),
@@ -18,15 +25,21 @@ _PRESSURE = {
 """By resource, what some and what all tasks waited."""
 
 
-def fast_samples(labels: Labels, reading: Fast) -> Iterator[Sample]:
-    """Make the samples of what is read at each tick; what is not known is left out."""
-    yield from _samples(
-        labels,
-        (catalogue.CONTAINER_CPU, reading.cpu_seconds),
-        (catalogue.CONTAINER_USAGE, reading.memory_usage_bytes),
-        (catalogue.CONTAINER_PEAK, reading.memory_peak_bytes),
-        (catalogue.CONTAINER_OOM, reading.oom_kills),
-    )
+def fast_samples(labels: Labels, reading: Fast, before: Sequence[Sample] = ()) -> list[Sample]:
+    """Make the samples of what is read at each tick; what is not known is left out.
+
+    A sample of `before`, made with the same labels, is taken over when its value still holds.
+    """
+    known = {sample.family: sample for sample in before}
+    samples = []
+    for family, value in zip(_FAST, reading, strict=True):
+        if value is None:
+            continue
+        old = known.get(family)
+        if old is None or old.value != value:
+            old = Sample(family, labels, float(value))
+        samples.append(old)
+    return samples
 
 
 def slow_samples(labels: Labels, reading: Slow) -> Iterator[Sample]:

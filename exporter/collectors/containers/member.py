@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from exporter.collectors.containers.gauges import fast_samples
 from exporter.collectors.containers.identity import Identity
 from exporter.collectors.containers.sources import Found
 from exporter.filters import DagFilter
 from exporter.kernel.cgroup import Cgroup, Fast
 from exporter.kernel.kept import Descriptors
 from exporter.kernel.slow import Slow
+from exporter.samples import Sample
 
 
 class Member:
@@ -29,6 +32,8 @@ class Member:
         self.fast: Fast | None = None
         self.slow: Slow | None = None
         self.ended_at: float | None = None
+        self._usage: Sequence[Sample] = ()
+        self._usage_of: tuple[Fast | None, Identity | None] = (None, None)
 
     @property
     def cpu_seconds(self) -> float:
@@ -46,6 +51,18 @@ class Member:
             return False
         self.fast = reading
         return True
+
+    def usage(self) -> Sequence[Sample]:
+        """Return the samples of the last reading; those that did not change are the same again."""
+        fast, identity = self.fast, self.identity
+        fast_before, identity_before = self._usage_of
+        if fast is fast_before and identity is identity_before:
+            return self._usage
+        if fast is not None and identity is not None:
+            before = self._usage if identity is identity_before else ()
+            self._usage = fast_samples(identity.labels, fast, before)
+            self._usage_of = (fast, identity)
+        return self._usage
 
     def read_details(self) -> None:
         """Read what is read less often; the last reading stays when there is none."""

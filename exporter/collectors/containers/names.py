@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
 from exporter.collectors.containers.engine import Engine
 from exporter.collectors.containers.engine_messages import EngineContainer
 from exporter.collectors.containers.identity import Identity, Naming
 from exporter.collectors.containers.member import Member
 from exporter.collectors.containers.poller import Poller
 from exporter.errors import SourceUnavailableError
+from exporter.filters import DagFilter
 from exporter.identity.downward import DownwardVolume
 from exporter.identity.pods import PodList
 
@@ -33,6 +37,8 @@ class Names:
         self._pods = pods
         self._own_pod = own_pod
         self._own_pod_trouble: str | None = None
+        self._heard: Sequence[object] = ()
+        self._dags: DagFilter | None = None
         self._poller = Poller("pod-list", PODS_EVERY_SECONDS, pods.refresh) if pods else None
 
     def start(self) -> None:
@@ -56,6 +62,16 @@ class Names:
         told = (each.trouble for each in asked if each is not None)
         return next((text for text in told if text is not None), self._own_pod_trouble)
 
+    def news(self) -> bool:
+        """Tell whether anybody has told anything since the last call, or other DAGs are wanted."""
+        heard = (self._engine and self._engine.containers, self._pods and self._pods.containers)
+        dags = self._naming.dags()
+        # What they tell never changes: it is replaced. To compare it would take as long as to ask.
+        same = all(new is old for new, old in zip_longest(heard, self._heard))
+        same = same and dags == self._dags
+        self._heard, self._dags = heard, dags
+        return not same
+
     def identity(self, member: Member, now: float) -> Identity | None:
         """Return whose a container is, None as long as somebody may still tell.
 
@@ -70,7 +86,8 @@ class Names:
         waits = member.ended_at is None and now - member.since < SETTLE_SECONDS
         late = self._nobody or not waits
         if found is not None and (found.is_settled or late or member.identity is not None):
-            member.identity = found
+            # An equal one is not taken: samples are made anew for a new one.
+            member.identity = member.identity if found == member.identity else found
         elif member.identity is None and late:
             member.identity = self._naming.unknown(member.place)
         return member.identity

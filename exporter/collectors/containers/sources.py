@@ -37,6 +37,7 @@ class HostTree:
         self._hierarchies = hierarchies
         self._tree = Tree(hierarchies)
         self._walk_at = 0.0
+        self._places: frozenset[Place] = frozenset()
         self._known: dict[str, Found] = {}
         self._lock = threading.Lock()
 
@@ -47,11 +48,13 @@ class HostTree:
             if now >= self._walk_at:
                 self._walk_at = now + WALK_SECONDS
                 places |= self._tree.walk().places
-        bounded = sorted(places, key=lambda place: place.container_id)[:MAX_CONTAINERS]
-        self._known = {
-            each.container_id: self._known.get(each.container_id) or self._at(each)
-            for each in bounded
-        }
+        if places is not self._places:
+            self._places = places
+            bounded = sorted(places, key=lambda place: place.container_id)[:MAX_CONTAINERS]
+            self._known = {
+                each.container_id: self._known.get(each.container_id) or self._at(each)
+                for each in bounded
+            }
         return self._known
 
     def find(self, container_id: str) -> Found | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
-OWN_WINDOW_SECONDS: Final = 900
+from exporter.rows.window import WINDOW_MINUTES
+
+OWN_WINDOW_SECONDS: Final = WINDOW_MINUTES * 60
 """The window of the rates that the exporter computes itself."""
 SMALLEST_LIMIT: Final = 1e-9
 """Stands for a limit of 0, for which there is no ratio; the recording rule has the same."""

@@ -10,13 +10,12 @@ from exporter import catalogue
 from exporter.insight.baselines.baseline import RATES, Baseline, Key, Match
 
 _MIB: Final = 2**20
-_TASK_INFO: Final = "data_task_info"
 _OF_TASKS: Final = {
     "memory_mib": (catalogue.TASK_MEMORY.name, _MIB),
     "cpu_cores": (catalogue.TASK_CPU_PERCENT.name, 100),
 }
 _READ: Final = frozenset(
-    {catalogue.BASELINE_ACTUAL.name, catalogue.TASK_RUNNING.name, _TASK_INFO}
+    {catalogue.BASELINE_ACTUAL.name, catalogue.TASK_RUNNING.name, catalogue.TASK_INFO.name}
     | {name for name, _ in _OF_TASKS.values()}
 )
 
@@ -72,7 +71,7 @@ class Present:
                 yield each.value / _MIB
 
     def _of_tasks(self, stage: str, name: str, unit: float) -> Iterator[float]:
-        infos = self._series.get(_TASK_INFO, ())
+        infos = self._series.get(catalogue.TASK_INFO.name, ())
         tasks = {_task(each) for each in infos if each.labels.get("stage") == stage}
         counts = self._series.get(catalogue.TASK_RUNNING.name, ())
         running = {_task(each): each.value for each in counts if each.value > 0}

@@ -26,11 +26,9 @@ _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _TASK: Final = "airflow, dag_id, task_id"
 _FLOW: Final = "airflow, pipeline, stage, dag_id, task_id"
 _AMOUNTS: Final = {
-    "rate_mbps": ("data_bytes_processed_total", " / 1e6"),
-    "rows_per_second": ("data_rows_processed_total", ""),
+    "rate_mbps": (catalogue.BYTES_PROCESSED.name, " / 1e6"),
+    "rows_per_second": (catalogue.ROWS_PROCESSED.name, ""),
 }
-_SECONDS: Final = "data_processing_seconds_total"
-_TASK_INFO: Final = "data_task_info"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def _rate(baseline: Baseline, series: Series) -> str:
     name, unit = _AMOUNTS[baseline.key.metric]
     amounts, seconds = (
         f"increase({series.of(each, stage=baseline.key.name)}[{_window(baseline)}])"
-        for each in (name, _SECONDS)
+        for each in (name, catalogue.PROCESSING_SECONDS.name)
     )
     known = f"sum by (airflow) ({seconds} and on ({_FLOW}) {amounts} > 0)"
     return f"sum by (airflow) ({amounts}) / ({known} > 0){unit}"
@@ -99,7 +97,7 @@ def _of_component(baseline: Baseline, match: Match, series: Series) -> str:
 
 def _of_stage(baseline: Baseline, series: Series) -> str:
     window = _window(baseline)
-    info = series.of(_TASK_INFO, stage=baseline.key.name)
+    info = series.of(catalogue.TASK_INFO.name, stage=baseline.key.name)
     # `and`, not a join: a task may write for several stages, and replicas tell the same.
     of_stage = f" and on ({_TASK}) last_over_time({info}[{window}])"
     if baseline.aggregation == PEAK_P95:

@@ -11,12 +11,11 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from exporter.cli import main
-from exporter.demo import schema
 from tests.integration.identity.stub import Behaviour, Stub, answers, certificates, hangs, says
+from tests.scrape.world import World
 from tests.support.exporter import ROOT, ExporterProcess
 from tests.support.prometheus import NO_PROMETHEUS, Prometheus, prometheus_binary
 from tests.support.require import require
@@ -193,17 +192,32 @@ def test_wrong_usage_is_a_sentence_and_exit_status_2(arguments, sentence) -> Non
     assert sentence in result.stderr
 
 
-def test_a_real_exporter_without_data_knows_nothing(tmp_path) -> None:
-    engine = sa.create_engine(f"sqlite:///{tmp_path}/airflow.db")
-    schema.create(engine, "3.3")
-    engine.dispose()
-    environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": f"sqlite:///{tmp_path}/airflow.db"}
-    arguments = ("--no-collector.tasks", "--no-collector.containers")
+def test_a_real_exporter_knows_nothing_until_a_try_told_and_then_its_rates(tmp_path) -> None:
+    world = World(tmp_path / "airflow.db")
+    environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": world.dsn}
+    arguments = (
+        "--collector.airflow.interval", "200ms", "--series.hold", "0s", "--rows.grace", "0s",
+        "--no-collector.tasks", "--no-collector.containers",
+    )  # fmt: skip
     with ExporterProcess(tmp_path, *arguments, environment=environment) as daemon:
+        world.begin()
         daemon.wait_ready()
-        result = baseline("--url", f"{daemon.url}/metrics", "--format", "json", "--strict")
-    assert judged(result) == {}
-    assert result.exit_code == 3
+        daemon.wait_for('airflow_task_instance_state{state="running"} 2')
+        asked = ("--url", f"{daemon.url}/metrics", "--format", "json", "--strict")
+        before = baseline(*asked)
+        # 36 MB and 1,200 rows in 12 seconds.
+        world.finish()
+        daemon.wait_for(f"{ACTUAL} 3")
+        after = baseline(*asked)
+    world.close()
+    assert (judged(before), before.exit_code) == ({}, 3)
+    assert (judged(after), after.exit_code) == (
+        {
+            ("bronze", "rate_mbps"): ("breach", 3 / 80 - 1),
+            ("bronze", "rows_per_second"): ("breach", 100 / 8000 - 1),
+        },
+        1,
+    )
 
 
 @pytest.fixture(scope="module")

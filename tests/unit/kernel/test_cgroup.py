@@ -351,12 +351,18 @@ def test_no_tree_raises_whatever_its_files_are(tmp_path, descriptors):
     assert len(descriptors) == 0
 
 
+def opened_path(descriptor: int) -> str:
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+
 def test_a_tick_reads_each_file_once_and_opens_nothing(descriptors, monkeypatch):
     cgroup = Cgroup(hierarchies("docker-systemd").at(V2), descriptors)
     cgroup.fast()
     calls = []
-    read = KeptFile.read
-    monkeypatch.setattr(KeptFile, "read", lambda file: calls.append(file.path) or read(file))
+    monkeypatch.setattr(
+        "exporter.kernel.cgroup.pread",
+        lambda *given: calls.append(opened_path(given[0])) or os.pread(*given),
+    )
     monkeypatch.setattr(os, "open", None)
     cgroup.fast()
     assert [Path(path).name for path in calls] == [
@@ -366,6 +372,70 @@ def test_a_tick_reads_each_file_once_and_opens_nothing(descriptors, monkeypatch)
         "memory.events",
     ]
     cgroup.close()
+
+
+def test_what_has_not_changed_is_the_same_object_and_what_has_is_seen(writable):
+    directory, cgroup = writable
+    (directory / "cpu.stat").write_text("usage_usec 1000000\n")
+    (directory / "memory.current").write_text("5\n")
+    (directory / "memory.events").write_text("oom 0\noom_kill 0\n")
+    first = cgroup.fast()
+    assert first == Fast(1.0, 5, None, 0)
+    assert cgroup.fast() is first
+    (directory / "memory.current").write_text("6\n")
+    assert cgroup.fast() == Fast(1.0, 6, None, 0)
+    (directory / "memory.events").write_text("oom 1\noom_kill 1\n")
+    assert cgroup.fast() == Fast(1.0, 6, None, 1)
+    (directory / "memory.current").write_text("-6\n")
+    assert cgroup.fast() == Fast(1.0, None, None, 1)
+    (directory / "memory.peak").write_text("7\n")
+    assert cgroup.fast().memory_peak_bytes is None
+    cgroup.slow()
+    assert cgroup.fast() == Fast(1.0, None, 7, 1)
+    cgroup.close()
+
+
+def test_above_the_cap_of_descriptors_a_tick_reads_all_the_same(tmp_path):
+    (tmp_path / "cpu.stat").write_text("usage_usec 1000000\n")
+    (tmp_path / "memory.current").write_text("5\n")
+    descriptors = Descriptors(1)
+    cgroup = Cgroup(everywhere(2, tmp_path), descriptors)
+    for used in (5, 6, 7):
+        (tmp_path / "memory.current").write_text(f"{used}\n")
+        assert cgroup.fast() == Fast(1.0, used, None, None)
+        assert len(descriptors) == 1
+    cgroup.close()
+
+
+def test_the_first_reading_sees_no_more_of_a_file_than_the_next(writable):
+    directory, cgroup = writable
+    (directory / "memory.events").write_text("high 0\n" * 1000 + "oom_kill 1\n")
+    (directory / "cpu.stat").write_text("usage_usec 1000000\n" + "other 0\n" * 1000)
+    assert cgroup.fast() == cgroup.fast() == Fast(1.0, None, None, None)
+    cgroup.close()
+
+
+def test_a_descriptor_that_went_to_another_file_meanwhile_is_not_believed(
+    tmp_path, descriptors, monkeypatch
+):
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for directory, used in ((mine, 5), (other, 999)):
+        directory.mkdir()
+        (directory / "memory.current").write_text(f"{used}\n")
+    cgroup = Cgroup(everywhere(2, mine), descriptors)
+    cgroup.fast()
+    reopened = []
+
+    def read(descriptor, *rest):
+        # As if the thread were interrupted between its choice of descriptor and the call.
+        cgroup.close()
+        reopened.append(os.open(other / "memory.current", os.O_RDONLY))
+        assert reopened == [descriptor]
+        return os.pread(descriptor, *rest)
+
+    monkeypatch.setattr("exporter.kernel.cgroup.pread", read)
+    assert cgroup.fast() is None
+    os.close(reopened[0])
 
 
 def test_a_look_reads_each_file_once(descriptors, monkeypatch):

@@ -44,6 +44,19 @@ def test_a_file_is_not_opened_before_it_is_read(source, descriptors):
     assert str(source) not in open_files()
 
 
+def test_a_kept_file_tells_what_it_is_read_by(source, descriptors):
+    file, missing = (KeptFile(path, descriptors) for path in (str(source), f"{source}.missing"))
+    assert (file.descriptor, missing.descriptor) == (None, None)
+    file.read()
+    missing.read()
+    assert os.pread(file.descriptor, 10, 0) == b"1\n"
+    assert missing.descriptor == -1
+    missing.retry()
+    assert missing.descriptor is None
+    file.close()
+    assert file.descriptor == -1
+
+
 def test_a_kept_file_does_not_follow_a_new_one_on_the_same_path(source, descriptors):
     file = KeptFile(str(source), descriptors)
     file.read()

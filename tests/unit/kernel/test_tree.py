@@ -56,6 +56,17 @@ def test_a_scan_sees_who_came_and_who_went_below_a_known_parent(tree, root):
     assert ids(tree.scan()) == {OTHER}
 
 
+def test_a_scan_is_the_same_object_until_somebody_comes_or_goes(tree, root):
+    tree.walk()
+    first = tree.scan()
+    (root / "docker" / "notes").mkdir()
+    assert tree.scan() == first
+    second = tree.scan()
+    assert tree.scan() is second
+    (root / "docker" / ID).rename(root / "docker" / OTHER)
+    assert ids(tree.scan()) == {OTHER}
+
+
 def test_a_parent_that_is_gone_is_forgotten(tree, root):
     tree.walk()
     tree.learn("/../outside")

@@ -6,11 +6,14 @@ import math
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter import catalogue
 from exporter.catalogue import Family, Kind
 from exporter.errors import RejectedError
 from exporter.samples import Batch, Checkpoint, Sample
+from exporter.telemetry.labels import canonical
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
 from tests.support.clock import HandClock
@@ -93,6 +96,43 @@ def test_a_set_of_gauges_replaces_its_predecessor():
     world.put(gauges=[Sample(GAUGE, ("b",), 3.0)])
     assert world.store.children(GAUGE) == {("b",): (3.0, ())}
     assert 'level{dag_id="a"}' not in world.text()
+
+
+# A pool of samples, so that the same objects come again, in the same place or in another.
+LEVELS = [Sample(GAUGE, (name,), float(n)) for name in ("a", "b", "", "é" * 200) for n in (1, 2)]
+SETS = st.lists(st.sampled_from(LEVELS), max_size=4, unique_by=lambda sample: sample.labels)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["one", "two"]), SETS), max_size=12))
+def test_a_set_holds_what_it_was_last_made_of_whatever_came_before(changes):
+    world = World()
+    held: dict[tuple[str | None, ...], tuple[str, float]] = {}
+    for name, samples in changes:
+        world.store.put("c", Batch({name: samples}))
+        now = {canonical(each.labels): (name, each.value) for each in samples}
+        held = {labels: at for labels, at in held.items() if at[0] != name} | now
+        told = {labels: total for labels, (total, _) in world.store.children(GAUGE).items()}
+        assert told == {labels: value for labels, (_, value) in held.items()}
+
+
+def test_a_dropped_set_is_there_again_with_the_same_samples():
+    world = World()
+    levels = [Sample(GAUGE, ("a",), 1.0)]
+    world.put(gauges=levels)
+    world.store.drop_gauges("c")
+    world.put(gauges=levels)
+    assert 'level{dag_id="a"} 1\n' in world.text()
+
+
+def test_a_sample_that_found_no_room_is_taken_when_there_is_some():
+    world = World(max_per_family=1)
+    levels = [Sample(GAUGE, (name,), 1.0) for name in ("a", "b")]
+    world.put(gauges=levels)
+    world.put(gauges=levels)
+    assert world.store.sizes()["level"] == (1, 2)
+    world.put(gauges=[])
+    world.put(gauges=levels[1:])
+    assert world.store.children(GAUGE) == {("b",): (1.0, ())}
 
 
 def test_a_set_that_a_batch_does_not_name_stays():
