@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from types import TracebackType
@@ -36,7 +37,6 @@ _JOBS = {
     2: ("SchedulerJob", "TriggererJob"),
     3: ("SchedulerJob", "TriggererJob", "DagProcessorJob"),
 }
-_DAGS = ("outcomes", "good", "waits", "held", "often", "daily", "full", "sleeping", "burning")
 _POOLS = (
     ("narrow", "2", "two at a time"),
     ("crowd", "3", "deferred tasks keep their slot", "--include-deferred"),
@@ -45,15 +45,39 @@ _POOLS = (
 _UNFINISHED = "SELECT count(*) FROM dag_run WHERE state IN ('queued', 'running')"
 
 
+@dataclass(frozen=True)
+class Scenario:
+    """The DAGs that a cluster runs, and what they need."""
+
+    folder: Path
+    dag_ids: frozenset[str]
+    broken: bool = False
+    """One of the files cannot be imported."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More variables for every component and task."""
+
+
+OUTCOMES = Scenario(
+    HERE / "dags",
+    frozenset({
+        "outcomes", "good", "waits", "held", "often", "daily", "full", "sleeping", "burning",
+    }),
+    broken=True,
+)  # fmt: skip
+
+
 class Cluster:
     """The components of one version on one PostgreSQL database; a context that stops them."""
 
-    def __init__(self, version: str, dsn: str, directory: Path) -> None:
+    def __init__(
+        self, version: str, dsn: str, directory: Path, scenario: Scenario = OUTCOMES
+    ) -> None:
         """Install the version if need be and migrate the database; nothing runs yet."""
         self.version = version
         self.major = int(version.partition(".")[0])
         self.dsn = dsn
         self._directory = directory
+        self._scenario = scenario
         self._release = directory / "release"
         self.truths = directory / "truths"
         """Where tasks write down what they have used."""
@@ -172,11 +196,11 @@ class Cluster:
     def _healthy(self) -> bool:
         jobs = self.query("SELECT DISTINCT job_type FROM job WHERE state = 'running'")
         dags = self.query("SELECT dag_id FROM dag WHERE last_parsed_time IS NOT NULL")
-        errors = self.query("SELECT count(*) FROM import_error")
+        ((errors,),) = self.query("SELECT count(*) FROM import_error")
         return (
             {name for (name,) in jobs} >= set(_JOBS[self.major])
-            and {name for (name,) in dags} >= set(_DAGS)
-            and errors != [(0,)]
+            and {name for (name,) in dags} >= self._scenario.dag_ids
+            and bool(errors) is self._scenario.broken
             and (self.major == 2 or self._api_answers())
         )
 
@@ -222,9 +246,10 @@ class Cluster:
     def _settings(self) -> dict[str, str]:
         secret = urlsafe_b64encode(b"for tests only: 32 bytes of key.").decode()
         settings = {
-            "CORE__DAGS_FOLDER": str(HERE / "dags"),
+            "CORE__DAGS_FOLDER": str(self._scenario.folder),
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__DAG_DISCOVERY_SAFE_MODE": "False",
+            "CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # of a loaded machine
             "CORE__EXECUTOR": "LocalExecutor",
             "CORE__PARALLELISM": "8",
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -248,6 +273,8 @@ class Cluster:
                 "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
                 "DAG_PROCESSOR__PARSING_PROCESSES": "1",
                 "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+                # On a loaded machine the first answers take longer than a task is ready to wait.
+                "WORKERS__EXECUTION_API_TIMEOUT": "60",
             }
         home = self._directory / "home"
         home.mkdir()
@@ -255,10 +282,11 @@ class Cluster:
             "PATH": f"{self._binaries}:/usr/bin:/bin",
             "HOME": str(home),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": str(HERE / "dags"),  # the triggerer imports our trigger
+            "PYTHONPATH": str(HERE / "dags"),  # the triggerer imports our trigger from the parts
             "PYTHONDONTWRITEBYTECODE": "1",
             "AIRFLOW_HOME": str(home),
             "TEST_RELEASE_FILE": str(self._release),
             "TEST_TRUTHS": str(self.truths),
             **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+            **self._scenario.environment,
         }

@@ -17,10 +17,15 @@ ENVIRONMENTS = ROOT / ".airflow"
 # psycopg2 for the scheduler and the command line, asyncpg for the API server of Airflow 3.
 _DRIVERS = ("psycopg2-binary", "asyncpg")
 
+# What DAGs reach a warehouse with, and what runs containers: the plugin serves both.
+_PROVIDERS = tuple(
+    f"apache-airflow-providers-{name}" for name in ("common-sql", "postgres", "docker")
+)
+
 
 def requirements(version: str) -> tuple[str, ...]:
     """Return what to install; the core's own bounds are enough for the versions we test."""
-    return (f"apache-airflow=={version}", *_DRIVERS)
+    return (f"apache-airflow=={version}", *_DRIVERS, *_PROVIDERS)
 
 
 def installed(version: str) -> Path:
