@@ -44,6 +44,8 @@ def scraped(tmp_path_factory):
         world.finish()
         daemon.wait_for('airflow_dag_run_finished_total{dag_id="sales",'
                         'run_type="scheduled",state="success"} 1')  # fmt: skip
+        # The exporter counts series at each tick, and these only come with the last.
+        daemon.wait_for('airflow_perf_exporter_series{family="airflow_baseline_actual"} 2')
         text = daemon.scrape()
     world.close()
     return text
