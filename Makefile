@@ -51,8 +51,8 @@ bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API
 	$(BIN)/python -m bench.containers
 
-airflow-test: $(STAMP) ## install real Airflow VERSIONS, run DAGs, compare with the database
-	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow tests/airflow
+airflow-test: $(STAMP) ## install real Airflow VERSIONS and dbt, run DAGs, compare with the database
+	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow tests/airflow tests/dbt
 
 exactness: $(STAMP) ## chaos writers against the counting rules: SEEDS seeds of TRIES tries a schema
 	$(BIN)/python -m tests.exactness --seeds $(SEEDS) --tries $(TRIES) --schema 3.3 --schema 2.11

@@ -45,6 +45,8 @@ RELOADABLE = frozenset(
 )  # fmt: skip
 """Settings that SIGHUP takes over; the others need a restart, and the log says so."""
 PUSHED_SCHEDULE = Schedule(2.0, 5.0)
+DBT_TIMEOUT_SECONDS = 30.0
+"""Of one look: a first one may find thousands of files."""
 """How often tries are settled that were pushed where no database is sampled."""
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
@@ -146,7 +148,7 @@ class App:
             )
 
     def _add_intake(self, settings: Settings) -> None:
-        if not settings.enable_intake:
+        if not settings.enable_intake and settings.dbt_path is None:
             return
         from exporter.parts import intake  # noqa: PLC0415 - loads msgspec
 
@@ -164,6 +166,13 @@ class App:
                     self._store, self._book, self._clock, lambda: (self._settings, self._rules)
                 ),
                 PUSHED_SCHEDULE,
+            )
+        if settings.dbt_path is not None:
+            from exporter.parts import dbt  # noqa: PLC0415 - for those who use it
+
+            self._sampler.add(
+                dbt.dbt_collector(settings.dbt_path, self._store, self._intake.submit, self._clock),
+                Schedule(settings.dbt_interval, DBT_TIMEOUT_SECONDS),
             )
 
     @property

@@ -62,6 +62,12 @@ INGEST_REQUESTS = _own(
     "(nothing more could be kept: to be sent again).",
     ("endpoint", "outcome"),
 )
+DBT_FILES = _own(
+    "dbt_files_total",
+    Kind.MIRRORED,
+    "Files below --dbt.path that were counted, or refused because they make no sense.",
+    ("outcome",),
+)
 HTTP_REQUESTS = _own(
     "http_requests_total", Kind.MIRRORED, "HTTP requests answered.", ("path", "code")
 )

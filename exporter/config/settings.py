@@ -160,6 +160,15 @@ class Settings:
     rows_xcom: bool = on_or_off(
         "--rows.xcom", True, "Read from XCom how much data tries wrote, where that is granted."
     )
+    dbt_path: Path | None = option(
+        "--dbt.path", None,
+        "Directory below which dbt leaves its run_results.json: each is read once, for the rows "
+        "that it tells.",
+        Path, "DIRECTORY",
+    )  # fmt: skip
+    dbt_interval: float = duration(
+        "--dbt.interval", 10.0, "How often that directory is looked through."
+    )
     containers: bool = on_or_off(
         "--collector.containers", True, "Read CPU and memory of containers from their cgroups."
     )

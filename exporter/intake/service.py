@@ -27,7 +27,7 @@ _INVALID = "invalid"
 
 
 class Intake:
-    """Takes pushes on addresses of its own."""
+    """Takes pushes on addresses of its own, or from a collector where there are none."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Intake:
         """Serve nothing yet; without `admits` everybody who reaches the addresses is let in."""
         self._open = admits is None
         self._committer = committer
+        self.submit = committer.submit
         routes = Routes(decode, committer.submit, admits or (lambda _: True))
         self.tally = Tally()
         self._server = Server(addresses, routes, LIMITS, self.tally, UNABLE)

@@ -56,7 +56,7 @@ def intake(
     )
     path = settings.intake_token_file
     return Intake(
-        settings.intake_address,
+        settings.intake_address if settings.enable_intake else (),
         Decoder(needs_state=not settings.airflow),
         committer,
         token(path, redactor).admits if path else None,

@@ -11,6 +11,7 @@ import binascii
 import math
 import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,7 +19,7 @@ from datetime import datetime, timezone
 import msgspec
 
 from exporter.errors import RejectedError
-from exporter.rows.claim import Claim, Source
+from exporter.rows.claim import Claim, Source, TryId
 from exporter.rows.stages import stage_named
 
 SIZE_LIMIT = 32 * 1024 * 1024
@@ -28,6 +29,8 @@ _LARGEST = 2**53
 """Of rows or bytes: floats, which totals are, hold every whole number up to here."""
 _COUNTED_TYPES = frozenset({"model", "seed", "snapshot"})
 """A test's rows_affected is 1, and a hook's says nothing."""
+_FAILED = frozenset({"error", "fail", "runtime error"})
+_NUMBER = re.compile("-1|[0-9]{1,9}")
 _VERSION = re.compile(r"/run-results/v(\d{1,4})\.json$")
 
 
@@ -80,8 +83,16 @@ class Invocation:
     generated: datetime
     """When its results were written; with a time zone."""
     nodes: tuple[Node, ...]
+    outcome: str
+    """"failed" when any node failed, else "success"."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables whose names began with DBT_ENV_CUSTOM_ENV_, without that."""
+
+    @property
+    def project(self) -> str:
+        """The project that most of what was written belongs to."""
+        projects = Counter(node.project for node in self.nodes)
+        return projects.most_common(1)[0][0] if projects else ""
 
 
 def invocation(data: bytes) -> Invocation:
@@ -105,6 +116,7 @@ def invocation(data: bytes) -> Invocation:
         metadata.invocation_id,
         generated if generated.tzinfo else generated.replace(tzinfo=timezone.utc),
         tuple(node for result in results if (node := _node(result)) is not None),
+        "failed" if any(result.status in _FAILED for result in results) else "success",
         {name: value for name, value in metadata.env.items() if isinstance(value, str)},
     )
 
@@ -131,6 +143,15 @@ def claims(of: Invocation) -> tuple[Claim, ...]:
         stage = stage_named(node.schema or "") or stage_named(node.name)
         stages.setdefault(stage, []).append(node)
     return tuple(_claim(stage, nodes) for stage, nodes in stages.items())
+
+
+def of_try(of: Invocation) -> TryId | None:
+    """Return the try that ran dbt, as variables told: DBT_ENV_CUSTOM_ENV_DAG_ID and so on."""
+    dag, task, run = (of.env.get(name, "") for name in ("DAG_ID", "TASK_ID", "RUN_ID"))
+    index, number = of.env.get("MAP_INDEX", "-1"), of.env.get("TRY_NUMBER", "")
+    if not (dag and task and run and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(index)):
+        return None
+    return TryId(dag, task, run, int(index), int(number))
 
 
 def _claim(stage: str | None, nodes: Sequence[Node]) -> Claim:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,18 +29,23 @@ def requirements(version: str) -> tuple[str, ...]:
 
 
 def installed(version: str) -> Path:
-    """Return the environment of a version, with `bin/airflow`; install it if it is not there.
+    """Return the environment of a version, with `bin/airflow`; install it if it is not there."""
+    return environment_with(version, requirements(version))
+
+
+def environment_with(name: str, packages: Sequence[str]) -> Path:
+    """Return the environment of this name with these packages; install it if it is not there.
 
     A marker file tells a finished installation from one that was cut off, and names what was
     asked for: another set of requirements installs again. Two callers wait for each other.
     """
-    environment = ENVIRONMENTS / version
+    environment = ENVIRONMENTS / name
     marker = environment / "installed.txt"
-    wanted = "\n".join(requirements(version)) + "\n"
+    wanted = "\n".join(packages) + "\n"
     ENVIRONMENTS.mkdir(exist_ok=True)
-    with _lock(ENVIRONMENTS / f"{version}.lock"):
+    with _lock(ENVIRONMENTS / f"{name}.lock"):
         if not marker.exists() or marker.read_text() != wanted:
-            _install(environment, version)
+            _install(environment, packages)
             marker.write_text(wanted)
     return environment
 
@@ -52,11 +57,11 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _install(environment: Path, version: str) -> None:
+def _install(environment: Path, packages: Sequence[str]) -> None:
     uv, python = _uv(), environment / "bin" / "python"
     if not python.exists():
         _run(uv, "venv", "--quiet", "--python", sys.executable, environment)
-    _run(uv, "pip", "install", "--quiet", "--python", python, *requirements(version))
+    _run(uv, "pip", "install", "--quiet", "--python", python, *packages)
 
 
 def _uv() -> str:

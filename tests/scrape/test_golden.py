@@ -35,6 +35,7 @@ def scraped(tmp_path_factory):
     options = (
         "--collector.airflow.interval", "200ms", "--series.hold", "0s", "--rows.grace", "0s",
         "--docker.host", "none", "--web.enable-intake", "--web.intake-address", "127.0.0.1:0",
+        "--dbt.path", str(tmp_path),
         *host(tmp_path),
     )  # fmt: skip
     with ExporterProcess(tmp_path, *options, environment=environment) as daemon:

@@ -1,0 +1,139 @@
+"""The dbt collector: the rows of each invocation, claimed of the try that ran it, or counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from exporter import catalogue
+from exporter.clock import Clock
+from exporter.collectors.base import Collector
+from exporter.collectors.dbt.files import Signature, signatures
+from exporter.collectors.dbt.memory import Memory, checkpoint, restored
+from exporter.errors import RejectedError
+from exporter.kernel.kept import whole
+from exporter.rows import dbt
+from exporter.rows.claim import Claim, TryId
+from exporter.rows.stages import UNKNOWN
+from exporter.samples import Batch, EntryKey, Sample
+
+BEING_WRITTEN_SECONDS = 10.0
+"""How long a file that makes no sense may still be in the making."""
+OUTCOMES = ("counted", "refused")
+
+Submit = Callable[[TryId, Sequence[Claim], str], bool]
+"""Hands over claims on a try and how the try ended as far as dbt knows; True once durable."""
+
+
+@dataclass
+class _Look:
+    """One look through the directory: what changes if all of it is taken."""
+
+    memory: Memory
+    done: dict[Path, Signature]
+    increments: list[Sample] = field(default_factory=list)
+    files: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+    """Files whose claims could not be handed over."""
+
+
+class DbtCollector(Collector):
+    """Reads every run_results.json that appears below a directory, once."""
+
+    name = "dbt"
+
+    def __init__(
+        self, directory: Path, submit: Submit, entries: Mapping[EntryKey, str], clock: Clock
+    ) -> None:
+        """Start from what earlier checkpoints hold; nothing is read before the first sample."""
+        self._directory = directory
+        self._submit = submit
+        self._clock = clock
+        self._log = structlog.get_logger("exporter.collectors.dbt")
+        self._memory = self._restored(entries)
+        self._done: dict[Path, Signature] = {}
+        """Files that need no more reading while they stay as they are."""
+        self._files: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
+        self._look: _Look | None = None
+
+    def sample(self) -> Batch:
+        """Read the files that are new or were written again."""
+        now = self._clock.wall()
+        found = signatures(self._directory)
+        look = self._look = _Look(
+            self._memory or Memory(first_look=now),
+            {path: each for path, each in self._done.items() if found.get(path) == each},
+        )
+        for path, signature in found.items():
+            if path not in look.done and self._is_done(path, signature, look, now):
+                look.done[path] = signature
+        files = self._files + look.files
+        return Batch(
+            gauges={"files": [_files_sample(each, files[each]) for each in OUTCOMES]},
+            increments=look.increments,
+            checkpoint=checkpoint(self._memory, look.memory),
+            trouble=f"{look.waiting} files wait: their claims are not taken"
+            if look.waiting
+            else None,
+        )
+
+    def accepted(self) -> None:
+        """Take over what the last look found."""
+        if self._look is not None:
+            self._memory, self._done = self._look.memory, self._look.done
+            self._files.update(self._look.files)
+
+    def _is_done(self, path: Path, signature: Signature, look: _Look, now: float) -> bool:
+        """Count a file's invocation if it is new; tell whether the file needs no more reading."""
+        data = whole(str(path), dbt.SIZE_LIMIT + 1)
+        if data is None:
+            return True
+        try:
+            invocation = dbt.invocation(data)
+        except RejectedError as error:
+            if now - signature.modified_seconds < BEING_WRITTEN_SECONDS:
+                return False
+            self._log.warning("dbt.refused", path=str(path), error=str(error))
+            look.files["refused"] += 1
+            return True
+        memory = look.memory
+        is_old = invocation.generated.timestamp() < memory.first_look
+        if is_old or invocation.id in memory.counted:
+            return True
+        if (on := dbt.of_try(invocation)) is None:
+            look.increments += _own_samples(invocation)
+        elif not self._submit(on, dbt.claims(invocation), invocation.outcome):
+            look.waiting += 1
+            return False
+        look.files["counted"] += 1
+        look.memory = memory.with_counted(invocation.id, now)
+        return True
+
+    def _restored(self, entries: Mapping[EntryKey, str]) -> Memory | None:
+        try:
+            return restored(entries)
+        except ValueError:
+            self._log.error("memory.unreadable")
+            return None
+
+
+def _files_sample(outcome: str, count: int) -> Sample:
+    return Sample(catalogue.DBT_FILES, (outcome,), float(count))
+
+
+def _own_samples(invocation: dbt.Invocation) -> Iterator[Sample]:
+    """Make the samples of an invocation that no try is known for: it is nobody's claim."""
+    for claim in dbt.claims(invocation):
+        labels = (invocation.project, claim.stage or UNKNOWN, None, None)
+        if claim.rows is None:
+            yield Sample(catalogue.TRIES_ROWS_UNKNOWN, labels, 1.0)
+        else:
+            yield Sample(catalogue.ROWS_PROCESSED, labels, float(claim.rows))
+        if claim.bytes is not None:
+            yield Sample(catalogue.BYTES_PROCESSED, labels, float(claim.bytes))
+        if claim.seconds is not None:
+            yield Sample(catalogue.PROCESSING_SECONDS, labels, claim.seconds)

@@ -1,0 +1,1 @@
+"""Real dbt on a real PostgreSQL, watched by the exporter."""
