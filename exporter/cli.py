@@ -159,17 +159,21 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
     """Serve on an embedded Airflow database with real task processes and a live workload."""
     _end_on_signals()
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
-    from exporter.demo.workload import Demo  # noqa: PLC0415 - only the demo needs it
+    from exporter.demo import pushes  # noqa: PLC0415 - only the demo needs it
+    from exporter.demo.workload import Demo, dbt_path  # noqa: PLC0415
 
     redactor = Redactor()
     kept = Path(demo_path).absolute() if demo_path else None
     directory = kept or Path(tempfile.mkdtemp(prefix="airflow-perf-exporter-demo-"))
     try:
-        settings = _demo_settings(given)
+        settings = _demo_settings(
+            given, dbt_path=str(dbt_path(directory)), intake_address=(pushes.free_address(),)
+        )
         logs.configure(settings.log_level, settings.log_format, redactor)
         logs.catch_unhandled()
         _make_directory(directory)
-        workload = Demo(directory)
+        intake = settings.intake_address[0] if settings.enable_intake else None
+        workload = Demo(directory, intake=intake)
         workload.start()
         try:
             environ = {**os.environ, "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": workload.dsn}
@@ -239,13 +243,17 @@ def _make_directory(directory: Path) -> None:
         raise ConfigError(message) from None
 
 
-def _demo_settings(given: dict[str, Any]) -> config.Settings:
-    """Return the settings with what suits a demo where the user said nothing."""
+def _demo_settings(given: dict[str, Any], **places: Any) -> config.Settings:  # noqa: ANN401 - options
+    """Return the settings with what suits a demo, such as its places, where the user said none."""
     suited = {
         "hold": "2s",
+        "rows_grace": "2s",
+        "dbt_interval": "1s",
+        "enable_intake": True,
         "airflow_interval": "1s",
         "airflow_facts_interval": "5s",
         "listen_address": ("127.0.0.1:10112",),
+        **places,
     }
     chosen = {name: value for name, value in given.items() if value not in (None, ())}
     for name, option in config.options().items():

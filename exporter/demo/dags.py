@@ -29,6 +29,30 @@ class Wait(Enum):
     """A sensor that gives its slot back between two pokes."""
 
 
+class Way(Enum):
+    """How a task tells how much data it has written."""
+
+    RETURN = "xcom"
+    """Returns it, as XCom."""
+    PUSH = "explicit"
+    """Pushes it to the intake itself."""
+    PLUGIN = "plugin"
+    """The Airflow plugin pushes it, also of tries that fail after they have written."""
+    DBT = "dbt"
+    """Runs dbt, which leaves a run_results.json."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What a try writes, more or less, and how that is told."""
+
+    rows: int
+    row_bytes: int = 220
+    way: Way = Way.RETURN
+    silent: float = 0.0
+    """Share of the tries that tell nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """What a task's process does to the machine."""
@@ -68,8 +92,7 @@ class Task:
     """How long it stays deferred at most."""
     trigger_queue: str | None = None
     """Only a triggerer that is started for this queue takes the trigger; the demo has none."""
-    rows: int = 0
-    """Rows that a successful try returns as its XCom, more or less."""
+    writes: Writes | None = None
     load: Load = Load()
 
     @property
@@ -131,11 +154,11 @@ _SALES = Dag(
         Task("start", "EmptyOperator"),
         Task(
             "extract_orders", seconds=2.0, upstream=("start",), mapped=3, pool="warehouse",
-            rows=12_000, load=Load(memory_bytes=4 * MIB),
+            writes=Writes(12_000), load=Load(memory_bytes=4 * MIB),
         ),
         Task(
             "load_orders", "SQLExecuteQueryOperator", 2.0, ("extract_orders",), pool="warehouse",
-            priority_weight=10, retries=2, fails=0.3, rows=36_000,
+            priority_weight=10, retries=2, fails=0.3, writes=Writes(36_000, way=Way.PLUGIN),
         ),
         Task("publish", "BashOperator", 2.0, ("load_orders",), load=Load(busy=0.05, child=True)),
         Task("done", "EmptyOperator", upstream=("publish",), rule=Rule.ALL_DONE),
@@ -149,7 +172,10 @@ _FEATURES = Dag(
             "train", seconds=6.0, queue="heavy", priority_weight=5,
             load=Load(busy=0.1, memory_bytes=48 * MIB),
         ),
-        Task("score", seconds=1.5, upstream=("train",), mapped=3, queue="heavy", rows=5_000),
+        Task(
+            "score", seconds=1.5, upstream=("train",), mapped=3, queue="heavy",
+            writes=Writes(5_000),
+        ),
     ),
     30.0, "ml-team,data-team", ("ml", "team:ml"), parse_seconds=1.4,
 )  # fmt: skip
@@ -166,7 +192,7 @@ _PARTNER = Dag(
         ),
         Task(
             "import_file", "SQLExecuteQueryOperator", 1.0, ("wait_for_quota",), pool="warehouse",
-            skips=0.4, rows=800,
+            skips=0.4, writes=Writes(800),
         ),
         Task("archive", seconds=0.5, upstream=("import_file",)),
     ),
@@ -175,10 +201,31 @@ _PARTNER = Dag(
 _RATES = Dag(
     "currency_rates",
     (
-        Task("call_api", "HttpOperator", retries=1, retry_delay_seconds=2.0, fails=0.5, rows=170),
-        Task("convert", seconds=0.5, upstream=("call_api",)),
+        Task(
+            "call_api", "HttpOperator", retries=1, retry_delay_seconds=2.0, fails=0.5,
+            writes=Writes(170, silent=0.3),
+        ),
+        Task(
+            "convert", seconds=0.5, upstream=("call_api",), writes=Writes(340, way=Way.PUSH),
+        ),
     ),
     10.0, "data-team", ("finance", "team:data"),
+)  # fmt: skip
+_LAKE = Dag(
+    "sales_lake",
+    # Near the baselines that are shipped, now above and now below.
+    (
+        Task("extract_bronze", seconds=1.5, writes=Writes(260_000, 700)),
+        Task(
+            "merge_silver", "SQLExecuteQueryOperator", 1.5, ("extract_bronze",), retries=2,
+            retry_delay_seconds=1.0, fails=0.3, writes=Writes(90_000, 900, Way.PLUGIN),
+        ),
+        Task(
+            "build_gold", "BashOperator", 1.5, ("merge_silver",), load=Load(child=True),
+            writes=Writes(40_000, 1_100, Way.DBT),
+        ),
+    ),
+    10.0, "data-team", ("lake", "pipeline:sales", "team:data"),
 )  # fmt: skip
 _CHECKS = Dag(
     "quality_checks",
@@ -199,7 +246,7 @@ _SYNC = Dag(
 )  # fmt: skip
 _REPROCESS = Dag(
     "reprocess_orders",
-    (Task("reprocess", seconds=12.0, rows=90_000),),
+    (Task("reprocess", seconds=12.0, writes=Writes(90_000)),),
     None, "data-team", ("backfill", "team:data"), max_active_runs=1,
 )  # fmt: skip
 _VENDOR = Dag(
@@ -221,6 +268,6 @@ _NIGHTLY = Dag(
 )  # fmt: skip
 
 DAGS: Final = (
-    _SALES, _FEATURES, _PARTNER, _RATES, _CHECKS, _SYNC, _REPROCESS, _VENDOR, _NIGHTLY,
+    _SALES, _FEATURES, _PARTNER, _RATES, _LAKE, _CHECKS, _SYNC, _REPROCESS, _VENDOR, _NIGHTLY,
 )  # fmt: skip
 BY_ID: Final[Mapping[str, Dag]] = {dag.dag_id: dag for dag in DAGS}

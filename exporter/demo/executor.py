@@ -20,11 +20,11 @@ from exporter.demo.dags import BY_ID, QUEUE_SLOTS, Task, Wait
 from exporter.demo.database import Tables
 from exporter.demo.process import Job, Processes, Report, Started
 from exporter.demo.rows import TaskRows
+from exporter.demo.telling import Telling
 
 HEARTBEAT_SECONDS = 5.0
 _WAITING_SECONDS = 0.3
 """How long a try takes that only finds that it must wait."""
-_BYTES_A_ROW = 220
 _TRIGGER = "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
 
 Row = sa.Row[Any]
@@ -52,15 +52,17 @@ class Executor:
         tables: Tables,
         tasks: TaskRows,
         processes: Processes,
+        telling: Telling,
         logs: Path,
         hostname: str,
         chance: random.Random,
         pace: float,
     ) -> None:
-        """Take what writes the rows, what runs the tries, and where their logs go."""
+        """Take what writes the rows, runs the tries and tells of them, and where their logs go."""
         self._tables = tables
         self._tasks = tasks
         self._processes = processes
+        self._telling = telling
         self._logs = logs
         self._hostname = hostname
         self._chance = chance
@@ -169,10 +171,13 @@ class Executor:
         if ending == "reschedule":
             return self._tasks.rescheduled(connection, row.id, now + wait, now)
         if ending == "failed" and row.try_number <= row.max_tries:
-            return self._tasks.retried(connection, row.id, now)
-        if ending == "success" and task.rows:
-            self._push(connection, row, task, now)
-        return self._tasks.finished(connection, row.id, ending, now)
+            ending = "up_for_retry"
+            done = self._tasks.retried(connection, row.id, now)
+        else:
+            done = self._tasks.finished(connection, row.id, ending, now)
+        if done:
+            self._telling.ended(connection, row, task, ending, now)
+        return done
 
     def _end_changed(self, connection: sa.Connection, row: Row, now: datetime) -> None:
         """Settle a try whose row somebody has changed, or that never came to run."""
@@ -184,17 +189,6 @@ class Executor:
             self._tasks.restarted(connection, live, now)
         elif live is not None and live.id == row.id and live.state == "queued":
             self._tasks.set_state(connection, live, "failed", now)
-
-    def _push(self, connection: sa.Connection, row: Row, task: Task, now: datetime) -> None:
-        run = self._tables.dag_run
-        found = sa.select(run.c.id).where(run.c.dag_id == row.dag_id, run.c.run_id == row.run_id)
-        number = connection.execute(found).scalar()
-        state = self._tables.task_instance
-        running = sa.select(state.c.id).where(state.c.id == row.id, state.c.state == "running")
-        if number is not None and connection.execute(running).first() is not None:
-            rows = round(task.rows * self._chance.uniform(0.8, 1.2))
-            value = {"rows": rows, "bytes": rows * _BYTES_A_ROW}
-            self._tasks.pushed(connection, row, number, value, now)
 
     def _seconds(self, seconds: float) -> timedelta:
         return timedelta(seconds=seconds / self._pace)

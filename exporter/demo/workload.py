@@ -24,9 +24,11 @@ from exporter.demo.database import Tables
 from exporter.demo.executor import Executor
 from exporter.demo.facts import FactRows
 from exporter.demo.process import Processes
+from exporter.demo.pushes import Pushes
 from exporter.demo.rows import TaskRows
 from exporter.demo.runs import RunRows
 from exporter.demo.scheduler import Scheduler
+from exporter.demo.telling import Telling
 from exporter.demo.user import User
 from exporter.errors import ConfigError
 
@@ -38,6 +40,7 @@ _CLOSE_SECONDS = 1.0
 _LISTEN_SECONDS = 0.25
 """How soon the loop notices at the latest that it must stop."""
 _LOGS = "logs"
+_DBT = "dbt"
 
 Action = Callable[[sa.Connection, datetime], object]
 
@@ -55,13 +58,22 @@ class Demo:
     """An Airflow installation in a directory, alive between `start` and `stop`."""
 
     def __init__(
-        self, directory: Path, clock: Clock | None = None, seed: int = 0, pace: float = 1.0
+        self,
+        directory: Path,
+        clock: Clock | None = None,
+        seed: int = 0,
+        pace: float = 1.0,
+        intake: str | None = None,
     ) -> None:
-        """Prepare; `pace` is how many times faster than life everything goes, for tests."""
+        """Prepare; `pace` is how many times faster than life everything goes, for tests.
+
+        `intake` is the address that tasks push to; without one nothing is pushed.
+        """
         self._directory = directory.absolute()
         self._clock = clock or Clock()
         self._seed = seed
         self._pace = pace
+        self._intake = intake
         self._log = structlog.get_logger("exporter.demo")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -78,7 +90,7 @@ class Demo:
         Raises ConfigError when another demo uses the directory.
         """
         with ExitStack() as stack:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            dbt_path(self._directory).mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(self._directory))
             engine, tables = database.opened(self._directory, self._fill)
             stack.callback(engine.dispose)
@@ -124,7 +136,8 @@ class Demo:
             connection=connection,
             tables=tables,
             processes=processes,
-            logs=self._directory / _LOGS,
+            pushes=Pushes(self._intake),
+            directory=self._directory,
             now=self._now,
             monotonic=self._clock.monotonic,
             chance=self._chance(),
@@ -146,6 +159,11 @@ class Demo:
         return random.Random(self._seed)  # noqa: S311 - nothing here is secret
 
 
+def dbt_path(directory: Path) -> Path:
+    """Return where dbt leaves its results in the directory of a demo."""
+    return directory.absolute() / _DBT
+
+
 class Workload:
     """The parts of the demo and when each has its turn; used by one thread."""
 
@@ -155,7 +173,8 @@ class Workload:
         connection: sa.Connection,
         tables: Tables,
         processes: Processes,
-        logs: Path,
+        pushes: Pushes,
+        directory: Path,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
         chance: random.Random,
@@ -164,7 +183,8 @@ class Workload:
         """Start the components, and take over what earlier ones have left."""
         self._connection = connection
         self._processes = processes
-        self._logs = logs
+        self._pushes = pushes
+        self._directory = directory
         self._now = now
         self._monotonic = monotonic
         hostname = socket.gethostname()
@@ -179,9 +199,10 @@ class Workload:
             )  # fmt: skip
             scheduler.adopt(connection, now())
             self._replan(tables)
+        telling = Telling(tables, tasks, pushes, dbt_path(directory), chance)
         self._executor = Executor(
-            tables=tables, tasks=tasks, processes=processes, logs=logs, hostname=hostname,
-            chance=chance, pace=pace,
+            tables=tables, tasks=tasks, processes=processes, telling=telling,
+            logs=directory / _LOGS, hostname=hostname, chance=chance, pace=pace,
         )  # fmt: skip
         user = User(tables, tasks, self._runs, scheduler, chance)
         self._timers = self._timetable(scheduler, user, pace)
@@ -202,7 +223,8 @@ class Workload:
                     timer.action(self._connection, self._now())
 
     def close(self) -> None:
-        """End the components in order."""
+        """End the components in order; what was told is sent if somebody still listens."""
+        self._pushes.send()
         with self._connection.begin():
             self._facts.stopped(self._connection, self._jobs, self._now())
 
@@ -229,14 +251,16 @@ class Workload:
         self._processes.check()
         self._executor.launch(connection)
         self._executor.heartbeat(connection, now)
+        self._pushes.send()
 
     def _live(self, connection: sa.Connection, now: datetime) -> None:
         self._facts.alive(connection, self._jobs, now)
 
     def _purge(self, connection: sa.Connection, now: datetime) -> None:
         for dag_id, run_id in self._runs.purged(connection, now - KEPT):
-            folder = self._logs / f"dag_id={dag_id}" / f"run_id={run_id}"
-            shutil.rmtree(folder, ignore_errors=True)
+            for kept in (self._directory / _LOGS, dbt_path(self._directory)):
+                folder = kept / f"dag_id={dag_id}" / f"run_id={run_id}"
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _replan(self, tables: Tables) -> None:
         """Leave out the runs that would have been due while no scheduler was there."""
