@@ -119,6 +119,7 @@ class App:
                 self._store,
                 self._clock,
                 self._book,
+                policy=airflow.scaling_policy(settings),
             )
             self._sampler.add(
                 self._airflow, Schedule(settings.airflow_interval, settings.airflow_timeout)

@@ -111,6 +111,8 @@ class ActiveGroup(NamedTuple):
     instances: int
     slots: int
     oldest_queued: datetime | None
+    executor: str | None = None
+    """The executor that the task has chosen; None for the default one."""
 
 
 class RunRow(NamedTuple):

@@ -63,6 +63,15 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive_count(text: str) -> int:
+    """Read a whole number of at least 1."""
+    value = count(text)
+    if value < 1:
+        message = "a whole number of at least 1"
+        raise ValueError(message)
+    return value
+
+
 def switch(text: str) -> bool:
     """Read a yes or no."""
     lowered = text.strip().lower()

@@ -193,3 +193,23 @@ METADATA_CLOCK_SKEW = gauge(
     "The component's clock minus the database's, as far as heartbeats tell; 0 when not seen.",
     ("component",),
 )
+
+# Scaling.
+
+WORKERS_DESIRED = gauge(
+    "airflow_workers_desired",
+    "Workers that the queue needs for what runs, waits and is due; absent while the database "
+    "cannot be read.",
+    ("queue",),
+)
+WORKERS_DESIRED_SLOTS = gauge(
+    "airflow_workers_desired_slots",
+    "Task slots that the queue needs, by what needs them: running, queued (as many as start what "
+    "waits within the drain target), due (usual first waves of runs that the schedule promises).",
+    ("queue", "component"),
+)
+WORKER_SLOTS_CONFIGURED = gauge(
+    "airflow_worker_slots_configured",
+    "Task slots of one worker of the queue, as --scaling.concurrency says.",
+    ("queue",),
+)

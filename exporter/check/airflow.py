@@ -11,7 +11,7 @@ from exporter.config import Settings
 from exporter.dsn import DsnSource
 from exporter.errors import SourceUnavailableError
 from exporter.parts import rows
-from exporter.parts.airflow import airflow_collector, airflow_options
+from exporter.parts.airflow import airflow_collector, airflow_options, scaling_policy
 from exporter.rows.book import ClaimBook
 from exporter.samples import Batch
 from exporter.telemetry.store import Store
@@ -24,7 +24,8 @@ def airflow_findings(
 ) -> Iterator[Finding]:
     """Sample the database once and tell what it gave."""
     options = airflow_options(settings, rows.rules(settings))
-    collector = airflow_collector(options, source, store, clock, ClaimBook())
+    policy = scaling_policy(settings)
+    collector = airflow_collector(options, source, store, clock, ClaimBook(), policy=policy)
     started = clock.monotonic()
     try:
         batch = collector.sample()

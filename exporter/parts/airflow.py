@@ -9,8 +9,11 @@ from exporter.collectors.airflow.collector import AirflowCollector
 from exporter.collectors.airflow.engine import Database
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.rows import Rows
+from exporter.collectors.airflow.scaling import Scaling
 from exporter.config import Settings
 from exporter.dsn import DsnSource, discovered
+from exporter.errors import ConfigError
+from exporter.insight.autoscale import Policy
 from exporter.logs import Redactor
 from exporter.parts.surroundings import dag_filter
 from exporter.rows.book import ClaimBook
@@ -33,12 +36,19 @@ def dsn_source(settings: Settings, environ: Mapping[str, str], redactor: Redacto
 
 
 def airflow_collector(
-    options: Options, source: DsnSource, store: Store, clock: Clock, book: ClaimBook
+    options: Options,
+    source: DsnSource,
+    store: Store,
+    clock: Clock,
+    book: ClaimBook,
+    *,
+    policy: Policy | None,
 ) -> AirflowCollector:
     """Build the Airflow collector; SQLAlchemy is loaded here, for those who use it."""
     database = Database(source.dsn, options.timeout_seconds)
     entries = store.checkpoint(AirflowCollector.name)
-    return AirflowCollector(database, options, entries, clock, Rows(book, clock))
+    scaling = None if policy is None else Scaling(policy)
+    return AirflowCollector(database, options, entries, clock, Rows(book, clock), scaling=scaling)
 
 
 def airflow_options(settings: Settings, rules: Rules) -> Options:
@@ -55,4 +65,22 @@ def airflow_options(settings: Settings, rules: Rules) -> Options:
         rules=rules,
         row_limits=Limits(grace_seconds=settings.rows_grace),
         xcom=settings.rows_xcom,
+    )
+
+
+def scaling_policy(settings: Settings) -> Policy | None:
+    """Return how workers are asked for, None if nobody wants to know; raise ConfigError."""
+    if not settings.scaling:
+        return None
+    least, most = settings.scaling_min_workers, settings.scaling_max_workers
+    if most is not None and most < least:
+        message = f"--scaling.max-workers: {most} is less than --scaling.min-workers, {least}"
+        raise ConfigError(message)
+    return Policy(
+        concurrency=settings.scaling_concurrency,
+        min_workers=least,
+        max_workers=most,
+        drain_seconds=settings.scaling_drain_target,
+        boot_seconds=settings.scaling_boot_time,
+        parallelism=settings.scaling_parallelism,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -17,21 +17,21 @@ from exporter.collectors.airflow import facts as slow
 from exporter.collectors.airflow import gauges, xcom
 from exporter.collectors.airflow.counting import counted
 from exporter.collectors.airflow.engine import Database, SchemaChangedError
+from exporter.collectors.airflow.last_finishes import LastFinishes
 from exporter.collectors.airflow.memory import Remembered, checkpoint, restored
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Fingerprint, Reading, Span, read
 from exporter.collectors.airflow.rows import Rows, RowsSample, Seen
+from exporter.collectors.airflow.scaling import Observed, Scaling, ScalingSample
 from exporter.collectors.airflow.schema import Schema, probed
 from exporter.collectors.airflow.transaction import begin
 from exporter.collectors.base import Collector
 from exporter.errors import SourceUnavailableError
-from exporter.model import Task, TaskKey
+from exporter.model import FinishedTry, Task, TaskKey
 from exporter.rows.window import Window
 from exporter.samples import Batch, EntryKey, Labels, Sample
 
 T = TypeVar("T")
-DAGS_A_PAGE = 10
-"""DAGs whose last finish is looked up in one sample, until all are known."""
 _FACTS_HELD_INTERVALS = 3
 _FACTS_RETRY_DIVISOR = 4
 
@@ -49,15 +49,19 @@ class AirflowCollector(Collector):
         entries: Mapping[EntryKey, str],
         clock: Clock,
         rows: Rows | None = None,
+        *,
+        scaling: Scaling | None = None,
     ) -> None:
         """Start from what earlier checkpoints hold; nothing is read before the first sample.
 
-        `rows` tells how much data tries wrote; without it nobody asks.
+        `rows` tells how much data tries wrote, `scaling` how many workers are desired; without
+        them nobody asks.
         """
         self._database = database
         self._options = options
         self._clock = clock
         self._rows = rows
+        self._scaling = scaling
         self._log = structlog.get_logger("exporter.collectors.airflow")
         self._schema: Schema | None = None
         self._connects = 0
@@ -75,8 +79,7 @@ class AirflowCollector(Collector):
         """Monotonic seconds of the last good reading of facts."""
         self._facts_due = clock.monotonic()
         self._sweep_due = clock.monotonic()
-        self._too_slow: set[str] = set()
-        """DAGs whose last finish could not be looked up in time."""
+        self._last_finishes = LastFinishes()
 
     @property
     def window(self) -> Window:
@@ -94,8 +97,9 @@ class AirflowCollector(Collector):
         names = self.task_names if names == self.task_names else names
         tags = self._facts.tags if self._facts is not None else None
         rows = self._rows_sample(memory, Seen(step.tries, reading.active.keys(), names, tags))
-        memory = replace(memory, rows=rows.account)
-        sets = {**rows.gauges, "active": [*self._active_samples(reading, memory)]}
+        scaling = self._scaling_sample(memory, reading, step.tries)
+        memory = replace(memory, rows=rows.account, experience=scaling.experience)
+        sets = {**rows.gauges, **scaling.gauges, "active": [*self._active_samples(reading, memory)]}
         if facts_changed:
             sets["facts"] = [*self._facts_samples()]
         if self._schema is not None:
@@ -206,37 +210,10 @@ class AirflowCollector(Collector):
         return slow.read(connection, self._schema, now)
 
     def _with_last_finishes(self, memory: Remembered) -> Remembered:
-        """Look up the last finish of some DAGs that the ledger knows nothing of, page by page."""
-        if self._facts is None or self._facts.dags is None:
+        known = self._known_dags()
+        if known is None:
             return memory
-        known = self._known_dags() or frozenset()
-        success = {dag: at for dag, at in memory.last_success.items() if dag in known}
-        finish = {dag: at for dag, at in memory.last_finish.items() if dag in known}
-        left = known - finish.keys() - self._too_slow
-        unknown = sorted(dag for dag in left if self._options.dags.wants(dag))
-        page = unknown[:DAGS_A_PAGE]
-        if page:
-            try:
-                found = self._in_schema(
-                    lambda connection, schema: self._read_last_finishes(connection, schema, page)
-                )
-            except SourceUnavailableError as error:
-                # Runs of years may be too many to look through: these stay unknown until they end.
-                self._log.warning("last_finishes.failed", error=str(error), dags=len(page))
-                self._too_slow.update(page)
-                found = {}
-            for dag, (succeeded, ended) in found.items():
-                if succeeded is not None:
-                    success[dag] = max(succeeded.timestamp(), success.get(dag, 0.0))
-                # 0 means looked up and never finished: not looked up again, not exposed.
-                finish[dag] = max(ended.timestamp() if ended else 0.0, finish.get(dag, 0.0))
-        return replace(memory, last_success=success, last_finish=finish)
-
-    def _read_last_finishes(
-        self, connection: Connection, schema: Schema, dag_ids: list[str]
-    ) -> Mapping[str, tuple[datetime | None, datetime | None]]:
-        begin(connection, self._options.timeout_seconds)
-        return slow.last_finishes(connection, schema, dag_ids)
+        return self._last_finishes.completed(memory, known, self._options, self._in_schema)
 
     def _rows_sample(self, memory: Remembered, seen: Seen) -> RowsSample:
         if self._rows is None:
@@ -244,6 +221,15 @@ class AirflowCollector(Collector):
         is_readable = self._schema is not None and xcom.is_offered(self._schema)
         transact = self._in_schema if is_readable and self._options.xcom else None
         return self._rows.sample(memory.rows, seen, self._options, transact)
+
+    def _scaling_sample(
+        self, memory: Remembered, reading: Reading, finished: Collection[FinishedTry]
+    ) -> ScalingSample:
+        if self._scaling is None:
+            return ScalingSample(memory.experience)
+        queues = {self._options.default_queue, *memory.queues}
+        observed = Observed(reading, finished, queues, self._facts)
+        return self._scaling.sample(memory.experience, observed, self._options, self._in_schema)
 
     # Gauges.
 

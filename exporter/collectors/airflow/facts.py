@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -264,13 +264,20 @@ def _team(pattern: re.Pattern[str] | None, owners: str | None, tags: tuple[str, 
     return None
 
 
+def alive(jobs: Iterable[JobRow], component: str, now: datetime) -> list[JobRow]:
+    """Return the component's jobs that are alive, in their order."""
+    since = now - timedelta(seconds=ALIVE_SECONDS)
+    return [
+        job for job in jobs if job.component == component and job.running and job.heartbeat >= since
+    ]
+
+
 def _component_samples(jobs: tuple[JobRow, ...], now: datetime) -> Iterator[Sample]:
-    alive_from = now - timedelta(seconds=ALIVE_SECONDS)
     for component in COMPONENTS:
         mine = sorted((j for j in jobs if j.component == component), key=lambda j: j.heartbeat)
-        alive = [job for job in mine if job.running and job.heartbeat >= alive_from]
-        yield Sample(catalogue.COMPONENT_INSTANCES, (component,), float(len(alive)))
-        beats = {job.hostname: job.heartbeat for job in [*mine[-1:], *alive]}
+        living = alive(mine, component, now)
+        yield Sample(catalogue.COMPONENT_INSTANCES, (component,), float(len(living)))
+        beats = {job.hostname: job.heartbeat for job in [*mine[-1:], *living]}
         for hostname, beat in beats.items():
             labels = (component, hostname)
             yield Sample(catalogue.COMPONENT_HEARTBEAT, labels, beat.timestamp())

@@ -11,6 +11,7 @@ from typing import Any
 
 from exporter.collectors.airflow.runs import RunMemory
 from exporter.collectors.airflow.tries import Begun, Memory
+from exporter.insight.experience import Experience, RunName
 from exporter.model import RunKey, TaskKey, TryKey
 from exporter.rows.account import Account
 from exporter.rows.memory import compare_accounts, restored_account
@@ -27,6 +28,7 @@ class Remembered:
     last_success: Mapping[str, float] = field(default_factory=dict)
     last_finish: Mapping[str, float] = field(default_factory=dict)
     rows: Account = field(default_factory=Account)
+    experience: Experience = field(default_factory=Experience)
 
 
 def checkpoint(before: Remembered, after: Remembered) -> Checkpoint:
@@ -53,6 +55,10 @@ def checkpoint(before: Remembered, after: Remembered) -> Checkpoint:
         # Nothing has been written yet, so the cursor is new even when it is 0.
         changes.put["runs", "cursor"] = str(after.runs.cursor)
     compare_accounts(changes, before.rows, after.rows)
+    old, new = before.experience, after.experience
+    compare("queue_duration", old.durations, new.durations, str, repr)
+    compare("first_wave", old.waves, new.waves, str, json.dumps)
+    compare("first_wave_begun", old.begun, new.begun, json.dumps, datetime.isoformat)
     return changes.checkpoint(partial(_entries, after))
 
 
@@ -84,6 +90,14 @@ def restored(entries: Mapping[EntryKey, str]) -> Remembered:
         last_success={dag: float(value) for dag, value in section("last_success").items()},
         last_finish={dag: float(value) for dag, value in section("last_finish").items()},
         rows=restored_account(entries),
+        experience=Experience(
+            {queue: float(value) for queue, value in section("queue_duration").items()},
+            {dag: json.loads(value) for dag, value in section("first_wave").items()},
+            {
+                RunName(*json.loads(key)): datetime.fromisoformat(at)
+                for key, at in section("first_wave_begun").items()
+            },
+        ),
     )
 
 

@@ -42,12 +42,14 @@ def active_groups(connection: Connection, schema: Schema) -> list[ActiveGroup]:
     """Count the task instances in a live state; one group for all that look the same."""
     ti = schema.tables["task_instance"]
     common = (ti.c.dag_id, ti.c.task_id, ti.c.operator, ti.c.state, ti.c.queue, ti.c.pool)
+    executor = (ti.c.executor,) if "executor" in ti.c else ()
     counted = select(
         *common,
         func.count(),
         func.coalesce(func.sum(ti.c.pool_slots), 0),
         func.min(ti.c.queued_dttm),
-    ).group_by(*common)
+        *executor,
+    ).group_by(*common, *executor)
     found = connection.execute(_active(connection, counted, ti))
     return [ActiveGroup(*interned(row)) for row in found]
 

@@ -80,6 +80,7 @@ READ: Mapping[str, _Columns] = {
     "task_instance": {
         **_TRY,
         "id": _TEXT,
+        "executor": _TEXT,
         "pool_slots": _INTEGER,
         "last_heartbeat_at": _MOMENT,
         "job_id": _INTEGER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import psycopg
 import pytest
@@ -13,7 +13,9 @@ from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
 from exporter.collectors.airflow.engine import Database
 from exporter.collectors.airflow.rows import Rows
+from exporter.collectors.airflow.scaling import RUNS_A_SAMPLE, Scaling
 from exporter.dsn import parsed
+from exporter.insight.autoscale import Policy
 from exporter.rows.book import ClaimBook
 from exporter.samples import EntryKey
 from tests.integration.collectors.airflow import big
@@ -85,7 +87,10 @@ class Subject:
         options = Options(timeout_seconds=60.0)
         clock = Clock(monotonic=self.hand.monotonic)
         rows = Rows(ClaimBook(), clock)
-        self._collector = AirflowCollector(self._database, options, self.entries, clock, rows)
+        scaling = Scaling(Policy())
+        self._collector = AirflowCollector(
+            self._database, options, self.entries, clock, rows, scaling=scaling
+        )
 
     def sample(self, *, explain: bool = True) -> list[list[Statement]]:
         """Sample once; return the statements by transaction."""
@@ -123,7 +128,7 @@ def whole_reads(transactions: list[list[Statement]]) -> list[str]:
 
 
 def _reads_whole(node: Node) -> bool:
-    if node["Node Type"] == "Bitmap Heap Scan":
+    if node["Node Type"] in {"Bitmap Heap Scan", "BitmapOr"}:
         return any(_reads_whole(child) for child in node["Plans"])
     return "Index Cond" not in node  # a Seq Scan, or an index from one end to the other
 
@@ -180,6 +185,26 @@ def test_xcom_of_what_was_counted_is_read_by_index_and_by_key(
     assert all("map_index" in node["Index Cond"] for node in found)
     # Of the three keys of each task instance, the two that may tell.
     assert sum(each.rows for each in sent) == 2 * big.MAPPED // 10
+
+
+def test_first_waves_are_read_by_the_index_on_runs(database: Big) -> None:
+    start = (datetime.now(timezone.utc) - timedelta(seconds=95)).isoformat()
+    begun = {
+        ("first_wave_begun", f'["dag_{number}", "run_{number + 1}"]'): start
+        for number in range(big.DAGS)
+    }
+    subject = Subject(database, begun)
+    try:
+        transactions = subject.sample()
+    finally:
+        subject.close()
+    assert whole_reads(transactions) == []
+    sent = [each for each in transactions[-1] if "queued_dttm <=" in each.text]
+    assert len(sent) == 1
+    found = [node for node in sent[0].nodes() if "Index Name" in node]
+    assert {node["Index Name"] for node in found} == {"ti_dag_run"}
+    assert len(found) == RUNS_A_SAMPLE
+    assert all(name in node["Index Cond"] for node in found for name in ("dag_id", "run_id"))
 
 
 def test_slow_facts_and_last_finishes_read_by_index(subject: Subject) -> None:
