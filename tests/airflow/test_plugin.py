@@ -8,9 +8,10 @@ import shutil
 import socket
 import statistics
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 
 from tests.airflow.cluster import HERE, Cluster, Scenario
 from tests.airflow.environment import ROOT, installed
+from tests.support.exporter import ExporterProcess
 from tests.support.intake import Intake
 from tests.support.ports import free_port
 from tests.support.postgres import NO_POSTGRES, PostgresServer, postgres_binaries
@@ -31,6 +33,7 @@ PLUGIN = ROOT / "deploy" / "airflow" / "plugins" / "airflow_perf_exporter_plugin
 RUN = "first"
 DAGS = ("warehouse", "reports", "stalls", "containers")
 MOST_SECONDS = 0.5
+_GRACE_SECONDS = 2
 WRITTEN = {
     ("br_created", -1, "success"): 1000,
     ("sl_inserted", -1, "success"): 990,
@@ -48,6 +51,22 @@ WRITTEN = {
 """By task, map index and end of the try."""
 
 
+PROCESSED = {
+    ("warehouse", "bronze", "br_created"): 1000,
+    ("warehouse", "silver", "sl_inserted"): 990,
+    ("warehouse", "silver", "sl_updated"): 89,
+    ("warehouse", "gold", "gd_inserted"): 2500,
+    ("warehouse", "gold", "gd_deleted"): 7,
+    ("warehouse", "gold", "gd_copied"): 300,
+    ("warehouse", "unknown", "mapped"): 60,
+    ("warehouse", "unknown", "retried"): 60,
+    ("warehouse", "unknown", "secret"): 2,
+    ("sales", "silver", "reported"): 42,
+    ("reports", "gold", "reported"): 7,
+}
+"""By pipeline, stage and task: what the exporter counts."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """All that the runs left."""
@@ -56,6 +75,8 @@ class Outcome:
     intake: Intake
     truths: dict[str, list[Any]]
     """By name: what tasks and the stopwatch wrote down, once for each process."""
+    totals: dict[str, dict[tuple[str, str, str], float]]
+    """By metric, then pipeline, stage and task: what the exporter has counted."""
 
     def told(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the records of a DAG."""
@@ -67,32 +88,79 @@ def outcome(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Outcome]:
     """Run every DAG once for each version."""
+    directory = tmp_path_factory.mktemp("plugin")
+    with _played(request.param, directory, DAGS, _plugins(directory)) as played:
+        yield played
+
+
+@pytest.fixture(scope="module", params=VERSIONS or ["none"])
+def without(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Outcome]:
+    """Run the DAG of the warehouse once more where nobody has installed the plugin."""
+    with _played(request.param, tmp_path_factory.mktemp("xcom"), ("warehouse",)) as played:
+        yield played
+
+
+@contextmanager
+def _played(
+    version: str, directory: Path, dag_ids: tuple[str, ...], plugins: Path | None = None
+) -> Iterator[Outcome]:
     require(VERSIONS, "AIRFLOW_TEST_VERSIONS names no version: `make airflow-test` does")
     require(postgres_binaries(), NO_POSTGRES)
-    directory = tmp_path_factory.mktemp("airflow")
     with ExitStack() as stack:
         postgres = stack.enter_context(closing(PostgresServer.start()))
-        intake = stack.enter_context(closing(Intake()))
-        scenario = Scenario(
-            HERE / "warehouse" / "dags",
-            frozenset(DAGS),
-            environment={
-                "AIRFLOW_CONN_WAREHOUSE": _warehouse(postgres),
+        dsn, port = postgres.create_database("airflow"), free_port()
+        intake = stack.enter_context(closing(Intake(behind=port)))
+        environment = {
+            "AIRFLOW_CONN_WAREHOUSE": _warehouse(postgres),
+            "AIRFLOW__CORE__PARALLELISM": "3",  # what is measured is not two cores' queue
+            "TEST_STALLS": json.dumps(_stalls(stack)),
+        }
+        if plugins:
+            environment |= {
                 "AIRFLOW_PERF_EXPORTER_URL": intake.url,
                 "AIRFLOW_PERF_EXPORTER_TOKEN": "t0ken",
-                "AIRFLOW__CORE__PARALLELISM": "3",  # what is measured is not two cores' queue
-                "AIRFLOW__CORE__PLUGINS_FOLDER": str(_plugins(directory)),
-                "TEST_STALLS": json.dumps(_stalls(stack)),
-            },
-        )
-        dsn = postgres.create_database("airflow")
-        cluster = stack.enter_context(Cluster(request.param, dsn, directory, scenario))
+                "AIRFLOW__CORE__PLUGINS_FOLDER": str(plugins),
+            }
+        scenario = Scenario(HERE / "warehouse" / "dags", frozenset(DAGS), environment=environment)
+        cluster = stack.enter_context(Cluster(version, dsn, directory, scenario))
+        exporter = stack.enter_context(_exporter(directory, dsn, port))
+        exporter.wait_ready()
         cluster.start(timeout=300)
-        for dag_id in DAGS:
+        for dag_id in dag_ids:
             cluster.trigger(dag_id, RUN)
         cluster.wait_until(cluster.finished, "every run has ended", 900)
         cluster.stop()
-        yield Outcome(cluster.major, intake, _written_down(cluster.truths))
+        time.sleep(5 * _GRACE_SECONDS)  # the last tries have settled, and nothing comes after
+        yield Outcome(cluster.major, intake, _written_down(cluster.truths), _totals(exporter))
+
+
+def _exporter(directory: Path, dsn: str, port: int) -> ExporterProcess:
+    (directory / "dsn").write_text(dsn)
+    (directory / "token").write_text("t0ken")
+    arguments = {
+        "--airflow.dsn-file": directory / "dsn",
+        "--collector.airflow.interval": "1s",
+        "--rows.grace": f"{_GRACE_SECONDS}s",
+        "--series.hold": "1s",
+        "--web.intake-address": f"127.0.0.1:{port}",
+        "--web.intake-token-file": directory / "token",
+    }
+    return ExporterProcess(
+        directory,
+        "--web.enable-intake",
+        *(str(part) for pair in arguments.items() for part in pair),
+    )
+
+
+def _totals(exporter: ExporterProcess) -> dict[str, dict[tuple[str, str, str], float]]:
+    found: dict[str, dict[tuple[str, str, str], float]] = defaultdict(dict)
+    for (metric, labels), value in exporter.families().items():
+        if metric.startswith("data_") and value:
+            of = dict(labels)
+            found[metric][of["pipeline"], of["stage"], of.get("task_id", "")] = value
+    return found
 
 
 def _warehouse(postgres: PostgresServer) -> str:
@@ -149,6 +217,24 @@ def test_every_try_that_wrote_tells_exactly_what_it_wrote(outcome: Outcome) -> N
     assert len(tries) == len(records)
     assert {each["source"] for each in records} == {"plugin"}
     assert {each["run_id"] for each in records} == {RUN}
+
+
+def test_the_exporter_counts_it_by_stage_and_task(outcome: Outcome) -> None:
+    failed = {("warehouse", "unknown", "retried"): 50}
+    if outcome.major >= 3:
+        failed["warehouse", "unknown", "skipped"] = 3
+    assert outcome.totals["data_rows_processed_total"] == PROCESSED
+    assert outcome.totals["data_rows_failed_try_total"] == failed
+
+
+def test_without_the_plugin_the_exporter_counts_what_tasks_return_or_push(
+    without: Outcome,
+) -> None:
+    expected = {key: rows for key, rows in PROCESSED.items() if key[0] == "warehouse"}
+    # What is returned may name its stage.
+    expected["warehouse", "bronze", "mapped"] = expected.pop(("warehouse", "unknown", "mapped"))
+    assert without.totals["data_rows_processed_total"] == expected
+    assert without.intake.pushes == []
 
 
 def test_what_the_author_reports_adds_up_and_replaces_what_hooks_counted(outcome: Outcome) -> None:

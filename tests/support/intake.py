@@ -1,10 +1,15 @@
-"""A receiver of pushed records, as an exporter's intake is one: keeps what it gets, says 204."""
+"""A receiver of pushed records, as an exporter's intake is one: keeps what it gets.
+
+It says 204, or hands everything on to a real intake and says what that says.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -26,8 +31,8 @@ class Push:
 class Intake:
     """Listens on a free port of 127.0.0.1 until it is closed."""
 
-    def __init__(self, status: int = 204) -> None:
-        """Listen; every request gets that status."""
+    def __init__(self, status: int = 204, *, behind: int | None = None) -> None:
+        """Listen; every request gets that status, or that of the intake on the port `behind`."""
         self.pushes: list[Push] = []
         pushes = self.pushes
 
@@ -35,8 +40,14 @@ class Intake:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 pushes.append(Push(self.path, dict(self.headers), body))
-                self.send_response(status)
+                self.send_response(status if behind is None else self._answer(body, behind))
                 self.end_headers()
+
+            def _answer(self, body: bytes, port: int) -> int:
+                connection = HTTPConnection("127.0.0.1", port, timeout=10)
+                with closing(connection):
+                    connection.request("POST", self.path, body, dict(self.headers))
+                    return connection.getresponse().status
 
             def log_message(self, *_: object) -> None:
                 pass
