@@ -100,7 +100,7 @@ class _Group(click.Group):
         if any(_ADDRESS_WITH_PASSWORD.search(each) for each in args):
             ctx.fail(
                 "An address with a password does not belong on the command line, where everyone "
-                "sees it: use --airflow.dsn-file for the database, --token-file for a server."
+                "sees it: use --airflow.dsn-file for the database, the --…token-file of a server for its token."
             )
         return super().parse_args(ctx, args)
 

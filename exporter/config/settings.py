@@ -27,6 +27,15 @@ from exporter.values import (
 _MOST_DIGITS = 10
 
 
+def container_prefix(text: str) -> str:
+    """Read the first word of the names of containers' families; no two families may share one."""
+    names = catalogue.renamed(metric_prefix(text))
+    if taken := (catalogue.BY_NAME.keys() - names.keys()) & {*names.values()}:
+        message = f"a word that leaves other families their names, such as {min(taken)}"
+        raise ValueError(message)
+    return text
+
+
 def existing_family(text: str) -> str:
     """Read the name of a metric family that the catalogue declares."""
     if text not in catalogue.BY_NAME:
@@ -216,7 +225,7 @@ class Settings:
         "--containers.metric-prefix", catalogue.CONTAINER_PREFIX,
         "First word of the container_* names; airflow_container where cAdvisor or a kubelet is "
         "scraped as well.",
-        metric_prefix, "PREFIX",
+        container_prefix, "PREFIX",
     )  # fmt: skip
     dag_label: tuple[str, ...] = option(
         "--containers.dag-label", ("dag_id",),

@@ -34,6 +34,19 @@ def refusal(tmp_path: Path, text: str | bytes) -> str:
     return message.replace(str(file), "FILE")
 
 
+@pytest.mark.parametrize(
+    ("prefix", "taken"),
+    [("task", "task_memory_usage_bytes"), ("airflow_container", None), ("container", None)],
+)
+def test_a_prefix_that_would_take_another_familys_name_is_refused(prefix, taken):
+    flags = {"metric_prefix": prefix}
+    if taken is None:
+        assert loaded(flags, {}).metric_prefix == prefix
+    else:
+        with pytest.raises(ConfigError, match=f"--containers.metric-prefix: '{prefix}'.*{taken}"):
+            loaded(flags, {})
+
+
 def test_without_anything_every_setting_has_its_default() -> None:
     assert loaded({}, {}) == Settings()
     assert Settings().airflow_interval == 5.0

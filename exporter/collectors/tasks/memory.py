@@ -29,8 +29,10 @@ class Memory:
 
     def measure(self, found: Mapping[ProcessId, Resident | None]) -> None:
         """Take proportional sets, None where they cannot be read: resident ones stand in then."""
+        # Against the resident set that is followed: /proc/PID/stat counts in batches a processor
+        # (kernel 6.2 on), so it may be a hundred kilobytes off the one that smaps_rollup adds up.
         self._shared = {
-            process: resident.rss - resident.pss if resident else 0
+            process: self._rss.get(process, resident.rss) - resident.pss if resident else 0
             for process, resident in found.items()
         }
         self.follow(self._rss)

@@ -22,6 +22,15 @@ def test_what_is_shared_is_taken_off_until_it_is_measured_again():
     assert (memory.now, memory.peak) == (30, 290)
 
 
+def test_a_measurement_is_exact_though_the_resident_set_is_told_in_two_ways():
+    memory = Memory()
+    memory.follow({ROOT: 1612, FORK: 1500})
+    memory.measure({ROOT: Resident(rss=1716, pss=137), FORK: Resident(rss=1400, pss=1390)})
+    assert memory.now == memory.peak == 137 + 1390
+    memory.follow({ROOT: 1812, FORK: 1500})
+    assert memory.now == 337 + 1390
+
+
 def test_a_fork_counts_nothing_before_it_is_measured():
     memory = Memory()
     memory.measure({ROOT: Resident(100, 100)})
