@@ -45,9 +45,9 @@ RELOADABLE = frozenset(
 )  # fmt: skip
 """Settings that SIGHUP takes over; the others need a restart, and the log says so."""
 PUSHED_SCHEDULE = Schedule(2.0, 5.0)
+"""How often tries are settled that were pushed where no database is sampled."""
 DBT_TIMEOUT_SECONDS = 30.0
 """Of one look: a first one may find thousands of files."""
-"""How often tries are settled that were pushed where no database is sampled."""
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
