@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import psutil
 import psycopg
 
 from tests.airflow.environment import installed
+from tests.airflow.executors import LOCAL, Executor
 from tests.support.child import Child
 from tests.support.ports import free_port
 
@@ -70,7 +71,12 @@ class Cluster:
     """The components of one version on one PostgreSQL database; a context that stops them."""
 
     def __init__(
-        self, version: str, dsn: str, directory: Path, scenario: Scenario = OUTCOMES
+        self,
+        version: str,
+        dsn: str,
+        directory: Path,
+        scenario: Scenario = OUTCOMES,
+        executor: Executor = LOCAL,
     ) -> None:
         """Install the version if need be and migrate the database; nothing runs yet."""
         self.version = version
@@ -78,6 +84,7 @@ class Cluster:
         self.dsn = dsn
         self._directory = directory
         self._scenario = scenario
+        self._executor = executor
         self._release = directory / "release"
         self.truths = directory / "truths"
         """Where tasks write down what they have used."""
@@ -104,9 +111,9 @@ class Cluster:
         if error is not None:
             error.add_note(self.logs())
 
-    def start(self, timeout: float = 120) -> None:
+    def start(self, timeout: float = 240) -> None:
         """Start every component; return when all beat and every DAG file was parsed."""
-        for command in _COMPONENTS[self.major]:
+        for command in (*_COMPONENTS[self.major], *self._executor.components):
             self._children[command[0]] = Child.start(
                 [self._binaries / "airflow", *command],
                 log=self._directory / f"{command[0]}.log",
@@ -147,6 +154,11 @@ class Cluster:
                 if process.environ().get("AIRFLOW_HOME") == home:
                     found.append(process)
         return found
+
+    def titles(self, component: str) -> list[str]:
+        """Return the titles of the processes that a component has forked and that live."""
+        forked = psutil.Process(self._children[component].pid).children()
+        return [" ".join(each.cmdline()).strip() for each in forked]
 
     def logs(self) -> str:
         """Return the end of every component's log."""
@@ -239,9 +251,11 @@ class Cluster:
             raise RuntimeError("the cluster is stopped")
         self._control.stdin.write(json.dumps(order) + "\n")  # type: ignore[union-attr]
         self._control.stdin.flush()  # type: ignore[union-attr]
-        reply = self._control.stdout.readline().strip()  # type: ignore[union-attr]
-        if reply != "DONE":
-            raise RuntimeError(f"{order}: {reply or 'no reply'}")
+        # Airflow may print something of its own there while it is imported.
+        lines: Iterable[str] = self._control.stdout  # type: ignore[assignment]
+        reply = next((line for line in lines if line.startswith(("DONE", "FAILED"))), "no reply")
+        if reply.strip() != "DONE":
+            raise RuntimeError(f"{order}: {reply}")
 
     def _settings(self) -> dict[str, str]:
         secret = urlsafe_b64encode(b"for tests only: 32 bytes of key.").decode()
@@ -250,7 +264,7 @@ class Cluster:
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__DAG_DISCOVERY_SAFE_MODE": "False",
             "CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # of a loaded machine
-            "CORE__EXECUTOR": "LocalExecutor",
+            "CORE__EXECUTOR": self._executor.name,
             "CORE__PARALLELISM": "8",
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "CORE__FERNET_KEY": secret,
@@ -259,6 +273,7 @@ class Cluster:
             "SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "15",
             "USAGE_DATA_COLLECTION__ENABLED": "False",
             "WEBSERVER__SECRET_KEY": secret,
+            **self._executor.settings,
         }
         if self.major >= 3:
             server = f"http://127.0.0.1:{self._port}"

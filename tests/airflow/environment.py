@@ -22,10 +22,13 @@ _PROVIDERS = tuple(
     f"apache-airflow-providers-{name}" for name in ("common-sql", "postgres", "docker")
 )
 
+# The provider does not start with a newer Celery.
+_CELERY = ("apache-airflow-providers-celery", "celery[redis]<5.6")
+
 
 def requirements(version: str) -> tuple[str, ...]:
     """Return what to install; the core's own bounds are enough for the versions we test."""
-    return (f"apache-airflow=={version}", *_DRIVERS, *_PROVIDERS)
+    return (f"apache-airflow=={version}", *_DRIVERS, *_PROVIDERS, *_CELERY)
 
 
 def installed(version: str) -> Path:

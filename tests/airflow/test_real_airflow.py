@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.airflow import truth
+from tests.airflow.beside import alone, with_database
+from tests.airflow.burnt import Burnt, assert_told, written_down
 from tests.airflow.cluster import Cluster
 from tests.airflow.history import History, Tables, record, recorded
 from tests.airflow.truth import Samples
 from tests.airflow.watch import Timeline, Watch, differences, unexplained
-from tests.support.exporter import ExporterProcess
 from tests.support.postgres import NO_POSTGRES, PostgresServer, postgres_binaries
 from tests.support.require import require
 
@@ -52,8 +50,8 @@ class Outcome:
     """Of the exporter."""
     alone: Samples
     """The scrape of another exporter that has no database and no containers."""
-    truths: list[dict[str, Any]]
-    """What tasks that burn CPU wrote down: task_id, cpu (seconds), peak (bytes or None)."""
+    burnt: list[Burnt]
+    """What tasks that burn CPU wrote down."""
 
 
 @pytest.fixture(scope="module", params=VERSIONS or ["none"])
@@ -71,7 +69,7 @@ def outcome(
     ):
         dsn = cluster.dsn
         start = record(dsn)
-        with _exporter(directory, dsn) as exporter, _alone(directory) as alone:
+        with with_database(directory, dsn) as exporter, alone(directory) as other:
             exporter.wait_ready()
             watch = Watch(exporter)
             cluster.start()
@@ -81,10 +79,9 @@ def outcome(
             time.sleep(2 * _LATE_SECONDS)
             watch.stop()
             history, end = recorded(dsn, start)
-            truths = [json.loads(each.read_text()) for each in cluster.truths.iterdir()]
             yield Outcome(
                 version, history, end, watch, exporter.families(), exporter.log(),
-                alone.families(), truths,
+                other.families(), written_down(cluster.truths, [RUN]),
             )  # fmt: skip
 
 
@@ -96,25 +93,6 @@ def _postgres() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.close()
-
-
-def _exporter(directory: Path, dsn: str) -> ExporterProcess:
-    dsn_file = directory / "dsn"
-    dsn_file.write_text(dsn)
-    arguments = {
-        "--airflow.dsn-file": dsn_file,
-        "--collector.airflow.interval": "1s",
-        "--collector.airflow.facts-interval": "2s",
-        "--series.hold": "1s",
-        "--state.path": directory / "state",
-    }
-    (directory / "state").mkdir()
-    return ExporterProcess(directory, *(str(part) for pair in arguments.items() for part in pair))
-
-
-def _alone(directory: Path) -> ExporterProcess:
-    arguments = ("--no-collector.airflow", "--no-collector.containers", "--series.hold", "0s")
-    return ExporterProcess(directory, *arguments)
 
 
 def _play(cluster: Cluster) -> None:
@@ -167,24 +145,7 @@ def test_gauges_were_the_rows_all_the_time(outcome: Outcome, family: str) -> Non
 
 @pytest.mark.parametrize("source", ["alone", "last"])
 def test_tasks_have_used_what_they_wrote_down(outcome: Outcome, source: str) -> None:
-    ours = getattr(outcome, source)
-    told = {}
-    for task_id, instances in {"heavy": 1, "half": 1, "shell": 1, "mapped": 3}.items():
-        true = [each for each in outcome.truths if each["task_id"] == task_id]
-        assert len(true) == instances
-        labels = frozenset({("dag_id", "burning"), ("task_id", task_id)})
-        cpu, truth_cpu = ours["task_cpu_seconds_total", labels], sum(each["cpu"] for each in true)
-        told[task_id] = (cpu, truth_cpu)
-        # Each ends a little later than it writes: its last report to Airflow costs CPU as well.
-        assert cpu == pytest.approx(truth_cpu, rel=0.2 if task_id == "half" else 0.05), told
-        assert ours["task_peak_memory_bytes_count", labels] == instances
-        if task_id == "heavy":
-            peak = ours["task_peak_memory_bytes_sum", labels]
-            assert peak == pytest.approx(true[0]["peak"], rel=0.1)
-    print(source, told)
-    assert ours["task_unattributed_processes", frozenset()] == 0
-    running = {value for (name, _), value in ours.items() if name == "task_running_instances"}
-    assert running <= {0.0}
+    assert_told(getattr(outcome, source), outcome.burnt)
 
 
 def test_no_sample_failed_and_none_was_old(outcome: Outcome) -> None:

@@ -29,7 +29,9 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Scrape no more."""
+        """Scrape no more; raise when a scrape has failed, which ends the thread."""
+        if not self._thread.is_alive():
+            raise RuntimeError("a scrape has failed")
         self._stopped.set()
         self._thread.join(30)
 

@@ -31,9 +31,9 @@ def write_down(peak=None):
     """Write what this process and its ended children have used since it was forked."""
     use = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(each.ru_utime + each.ru_stime for each in use)
-    task_id = os.environ["AIRFLOW_CTX_TASK_ID"]
+    task_id, run_id = (os.environ[f"AIRFLOW_CTX_{name}"] for name in ("TASK_ID", "DAG_RUN_ID"))
     path = Path(os.environ["TEST_TRUTHS"]) / f"{task_id}-{os.getpid()}.json"
-    path.write_text(json.dumps({"task_id": task_id, "cpu": cpu, "peak": peak}))
+    path.write_text(json.dumps({"task_id": task_id, "run_id": run_id, "cpu": cpu, "peak": peak}))
 
 
 class Shell(BashOperator):
