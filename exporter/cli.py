@@ -100,8 +100,7 @@ class _Group(click.Group):
         if any(_ADDRESS_WITH_PASSWORD.search(each) for each in args):
             ctx.fail(
                 "An address with a password does not belong on the command line, where everyone "
-                "sees it: a file holds the database's (--airflow.dsn-file), another a server's "
-                "token."
+                "sees it: use --airflow.dsn-file for the database; a token has a file of its own."
             )
         return super().parse_args(ctx, args)
 
