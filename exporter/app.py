@@ -21,8 +21,8 @@ from exporter.insight.baselines.gauges import gauges as baseline_gauges
 from exporter.insight.baselines.rates import known
 from exporter.logs import Redactor, configure
 from exporter.parts import rows
-from exporter.parts.surroundings import Surroundings, dag_filter
-from exporter.sampler import Sampler, Schedule
+from exporter.parts.sources import Sources
+from exporter.sampler import Sampler
 from exporter.samples import Sample
 from exporter.telemetry.exposition import Snapshot
 from exporter.telemetry.ledger import Ledger
@@ -35,19 +35,13 @@ from exporter.web.server import Server
 from exporter.web.tally import Tally, http_samples
 
 if TYPE_CHECKING:
-    from exporter.collectors.airflow.collector import AirflowCollector
     from exporter.forward.forwarder import Forwarder
-    from exporter.intake.service import Intake
 
 RELOADABLE = frozenset(
     {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
      "heartbeat_timeout", "baselines_file", "rows_file", "rows_grace", "rows_xcom"}
 )  # fmt: skip
 """Settings that SIGHUP takes over; the others need a restart, and the log says so."""
-PUSHED_SCHEDULE = Schedule(2.0, 5.0)
-"""How often tries are settled that were pushed where no database is sampled."""
-DBT_TIMEOUT_SECONDS = 30.0
-"""Of one look: a first one may find thousands of files."""
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
@@ -77,7 +71,6 @@ class App:
         self._reload = reload or (lambda: settings)
         self._redactor = redactor
         self._reload_good = True
-        self._airflow: AirflowCollector | None = None
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
         self._tally = Tally()
@@ -87,7 +80,6 @@ class App:
         source = _source(settings, environ, redactor)
         self._rules = rows.rules(settings)
         self._forwarder = _forwarder(settings)
-        self._intake: Intake | None = None
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
@@ -99,82 +91,16 @@ class App:
                 renamed=catalogue.renamed(settings.metric_prefix),
             )
             self._sampler = Sampler(self._store, self._clock, self._own_samples)
-            self._book = rows.claim_book(self._store)
-            self._add_collectors(settings, environ, source)
-            self._add_intake(settings)
+            self._sources = Sources(
+                environ, redactor, self._store, self._clock, lambda: (self._settings, self._rules)
+            )
+            for collector, schedule in self._sources.build(source, self._forwarder):
+                self._sampler.add(collector, schedule)
+            self._intake = self._sources.intake
             self._server = self._web(settings)
         except BaseException:
             self._ledger.close()
             raise
-
-    def _add_collectors(
-        self, settings: Settings, environ: Mapping[str, str], source: DsnSource | None
-    ) -> None:
-        if source is not None:
-            from exporter.parts import airflow  # noqa: PLC0415 - loads SQLAlchemy
-
-            self._airflow = airflow.airflow_collector(
-                airflow.airflow_options(settings, self._rules),
-                source,
-                self._store,
-                self._clock,
-                self._book,
-                policy=airflow.scaling_policy(settings),
-            )
-            self._sampler.add(
-                self._airflow, Schedule(settings.airflow_interval, settings.airflow_timeout)
-            )
-        around = Surroundings(
-            settings,
-            environ,
-            self._store,
-            self._clock,
-            dags=lambda: dag_filter(self._settings),
-            known_tasks=lambda: self._airflow.task_names if self._airflow else frozenset(),
-            identities=lambda: self._airflow.identities if self._airflow else {},
-        )
-        if settings.containers:
-            from exporter.parts import containers  # noqa: PLC0415 - for those who use it
-
-            self._sampler.add(
-                containers.containers_collector(around),
-                Schedule(settings.containers_interval, settings.containers_timeout),
-            )
-        if settings.tasks:
-            from exporter.parts import tasks  # noqa: PLC0415 - for those who use it
-
-            self._sampler.add(
-                tasks.tasks_collector(around, self._forwarder),
-                Schedule(settings.tasks_interval, settings.tasks_timeout),
-            )
-
-    def _add_intake(self, settings: Settings) -> None:
-        if not settings.enable_intake and settings.dbt_path is None:
-            return
-        from exporter.parts import intake  # noqa: PLC0415 - loads msgspec
-
-        self._intake = intake.intake(
-            settings,
-            self._store,
-            self._book,
-            self._clock,
-            redactor=self._redactor,
-            dags=lambda: dag_filter(self._settings),
-        )
-        if not settings.airflow:
-            self._sampler.add(
-                intake.pushed_tries(
-                    self._store, self._book, self._clock, lambda: (self._settings, self._rules)
-                ),
-                PUSHED_SCHEDULE,
-            )
-        if settings.dbt_path is not None:
-            from exporter.parts import dbt  # noqa: PLC0415 - for those who use it
-
-            self._sampler.add(
-                dbt.dbt_collector(settings.dbt_path, self._store, self._intake.submit, self._clock),
-                Schedule(settings.dbt_interval, DBT_TIMEOUT_SECONDS),
-            )
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -252,10 +178,7 @@ class App:
         changes = {name: getattr(settings, name) for name in RELOADABLE}
         self._settings = replace(self._settings, **changes)
         configure(self._settings.log_level, self._settings.log_format, self._redactor)
-        if self._airflow is not None:
-            from exporter.parts import airflow  # noqa: PLC0415 - is loaded by now
-
-            self._airflow.reconfigure(airflow.airflow_options(self._settings, self._rules))
+        self._sources.reconfigure()
         self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
@@ -296,9 +219,9 @@ class App:
             Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_good)),
             Sample(catalogue.CONFIG_RELOAD_TIMESTAMP, (), self._loaded_wall),
         ]
-        if self._airflow is not None:
+        if (window := self._sources.window) is not None:
             # Once an installation: where the actuals are that an exporter knows itself.
-            own = known(self._airflow.window, self._clock.wall())
+            own = known(window, self._clock.wall())
             samples += baseline_gauges(self._baselines, own)
         if self._intake is None:
             return [*samples, *http_samples([self._tally], self._server.connections)]

@@ -21,6 +21,7 @@ from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, TryId
 from exporter.rows.memory import compare_accounts, restored_account
 from exporter.rows.settlement import Waiting
+from exporter.rows.window import Window
 from exporter.samples import Batch, Changes, EntryKey
 
 SETTLED_SECONDS = 7 * 86_400.0
@@ -47,6 +48,11 @@ class PushedTries(Collector):
         self._account = _restored(entries)
         self._step: Step | None = None
         self._first = True
+
+    @property
+    def window(self) -> Window:
+        """What the successful tries of the last minutes wrote."""
+        return self._account.window
 
     def sample(self) -> Batch:
         """Take in the tries that were pushed since the last sample, and settle what is due."""
