@@ -125,7 +125,7 @@ class App:
             version=__version__,
             addresses=list(self._server.addresses),
             intake=list(self._intake.addresses) if self._intake else [],
-            state=str(self._settings.state_path or "in memory"),
+            state=str(self._settings.state_path) if self._store.persistent else "in memory",
         )
 
     def stop(self) -> None:

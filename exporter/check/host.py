@@ -13,6 +13,7 @@ from exporter.clock import Clock
 from exporter.collectors.base import Collector
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
+from exporter.kernel.hierarchies import found_hierarchies
 from exporter.parts.containers import containers_collector, has_engine
 from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.parts.tasks import tasks_collector
@@ -41,6 +42,9 @@ def host_findings(
         if has_engine(settings, environ):
             yield _engine(settings)
         yield from _containers(containers_collector(around), clock)
+        if not found_hierarchies(str(settings.procfs), str(settings.cgroupfs)).by_controller:
+            text = f"none below {settings.cgroupfs}: only containers whose processes we see"
+            yield Finding("cgroups", is_bad=False, text=text, fix=_FIX, is_warning=True)
     if settings.tasks:
         yield from _tasks(tasks_collector(around, None))
 
@@ -55,9 +59,9 @@ def _engine(settings: Settings) -> Finding:
         client = docker.DockerClient(base_url=named, timeout=5) if named else docker.from_env()
         with closing(client):
             found = client.info()
-    except (docker.errors.DockerException, OSError, ValueError) as error:
+    except (docker.errors.DockerException, OSError, ValueError):
         return Finding(
-            subject, is_bad=True, text=type(error).__name__,
+            subject, is_bad=True, text="it cannot be asked",
             fix="give --docker.host the engine's address and us the right to use it, or none",
         )  # fmt: skip
     version, driver = found.get("ServerVersion"), found.get("CgroupDriver")

@@ -70,6 +70,10 @@ def forwarder(settings: Settings, url: str) -> Forwarder:
             "this pod is for"
         )
         raise ConfigError(message)
+    if not settings.pod_info.is_dir():
+        # Without it tries of others on this host would be taken for this pod's.
+        message = f"--kubernetes.pod-info {settings.pod_info}: there is no such directory"
+        raise ConfigError(message)
     receiver = Receiver(
         url, token_file=settings.forward_token_file, ca_file=settings.forward_ca_file
     )
