@@ -24,6 +24,7 @@ FEATURE_OF = {
     "import_error": "import_errors",
     "trigger": "triggers",
     "deadline": "deadlines",
+    "xcom": "xcom",
 }
 """What each table that counting tries can do without is for (Airflow 3.3)."""
 
