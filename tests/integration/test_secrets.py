@@ -58,10 +58,10 @@ def broken(connection, schema):
         raise KeyError(local)
     return original(connection, schema)
 
-def collector_or_crash(*arguments):
+def collector_or_crash(*arguments, **named):
     if Path(os.environ["TEST_MODE"]).read_text() == "start":
         raise RuntimeError(f"cannot start with {ADDRESS}")
-    return collector(*arguments)
+    return collector(*arguments, **named)
 
 queries.active_groups, parts.airflow_collector = broken, collector_or_crash
 """
