@@ -12,6 +12,8 @@ from exporter.collectors.tasks.own_cgroup import WorkingSet
 from exporter.collectors.tasks.process_id import ProcessId
 from exporter.collectors.tasks.stat import Resident
 
+_BATCHED_BYTES = 1024 * 1024
+
 
 class Memory:
     """The memory of one tree and its peak, in bytes."""
@@ -29,13 +31,20 @@ class Memory:
 
     def measure(self, found: Mapping[ProcessId, Resident | None]) -> None:
         """Take proportional sets, None where they cannot be read: resident ones stand in then."""
-        # Against the resident set that is followed: /proc/PID/stat counts in batches a processor
-        # (kernel 6.2 on), so it may be a hundred kilobytes off the one that smaps_rollup adds up.
         self._shared = {
-            process: self._rss.get(process, resident.rss) - resident.pss if resident else 0
+            process: self._followed(process, resident.rss) - resident.pss if resident else 0
             for process, resident in found.items()
         }
         self.follow(self._rss)
+
+    def _followed(self, process: ProcessId, exact: int) -> int:
+        """Return the resident set that a measurement is taken against.
+
+        /proc/PID/stat counts in batches a processor (kernel 6.2 on), so it may be some hundred
+        kilobytes off the one that smaps_rollup adds up; where it is more, memory has grown since.
+        """
+        followed = self._rss.get(process, exact)
+        return followed if abs(followed - exact) <= _BATCHED_BYTES else exact
 
     def follow(self, rss: Mapping[ProcessId, int]) -> None:
         """Take the resident sets of all members."""

@@ -31,6 +31,15 @@ def test_a_measurement_is_exact_though_the_resident_set_is_told_in_two_ways():
     assert memory.now == 337 + 1390
 
 
+def test_growth_between_two_looks_is_not_counted_twice():
+    mib = 1024 * 1024
+    memory = Memory()
+    memory.follow({ROOT: 20 * mib})
+    memory.measure({ROOT: Resident(rss=170 * mib, pss=160 * mib)})
+    memory.follow({ROOT: 170 * mib})
+    assert memory.now == memory.peak == 160 * mib
+
+
 def test_a_fork_counts_nothing_before_it_is_measured():
     memory = Memory()
     memory.measure({ROOT: Resident(100, 100)})
