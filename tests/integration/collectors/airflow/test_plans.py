@@ -202,8 +202,12 @@ def test_first_waves_are_read_by_the_index_on_runs(database: Big) -> None:
     sent = [each for each in transactions[-1] if "queued_dttm <=" in each.text]
     assert len(sent) == 1
     found = [node for node in sent[0].nodes() if "Index Name" in node]
-    assert {node["Index Name"] for node in found} == {"ti_dag_run"}
     assert len(found) == RUNS_A_SAMPLE
+    if database.dsn.endswith("_stale"):
+        # What it believes to be as small it may read by the other index on DAGs.
+        assert {node["Index Name"] for node in found} <= {"ti_dag_run", "ti_dag_state"}
+        return
+    assert {node["Index Name"] for node in found} == {"ti_dag_run"}
     assert all(name in node["Index Cond"] for node in found for name in ("dag_id", "run_id"))
 
 
