@@ -111,8 +111,8 @@ class ActiveGroup(NamedTuple):
     instances: int
     slots: int
     oldest_queued: datetime | None
-    executor: str | None = None
-    """The executor that the task has chosen; None for the default one."""
+    worker_slots: int = 0
+    """Of the slots, those of tasks that Celery's workers run."""
 
 
 class RunRow(NamedTuple):

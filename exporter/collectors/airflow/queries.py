@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Select, String, Table, func, null, select
+from sqlalchemy import Column, Connection, Select, String, Table, func, null, or_, select
 
+from exporter.collectors.airflow.first_waves import WORKERS
 from exporter.collectors.airflow.keys import (
     among,
     interned,
@@ -42,14 +43,23 @@ def active_groups(connection: Connection, schema: Schema) -> list[ActiveGroup]:
     """Count the task instances in a live state; one group for all that look the same."""
     ti = schema.tables["task_instance"]
     common = (ti.c.dag_id, ti.c.task_id, ti.c.operator, ti.c.state, ti.c.queue, ti.c.pool)
-    executor = (ti.c.executor,) if "executor" in ti.c else ()
+    slots = func.coalesce(func.sum(ti.c.pool_slots), 0)
+    of_workers = slots
+    if "executor" in ti.c:
+        # No column to group by: with one more, PostgreSQL may read the table in its order instead.
+        chosen = or_(
+            ti.c.executor.is_(None),
+            ti.c.executor == WORKERS,
+            ti.c.executor.endswith(f".{WORKERS}", autoescape=True),
+        )
+        of_workers = func.coalesce(func.sum(ti.c.pool_slots).filter(chosen), 0)
     counted = select(
         *common,
         func.count(),
-        func.coalesce(func.sum(ti.c.pool_slots), 0),
+        slots,
         func.min(ti.c.queued_dttm),
-        *executor,
-    ).group_by(*common, *executor)
+        of_workers,
+    ).group_by(*common)
     found = connection.execute(_active(connection, counted, ti))
     return [ActiveGroup(*interned(row)) for row in found]
 

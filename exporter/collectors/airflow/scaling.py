@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from exporter import catalogue
 from exporter.collectors.airflow import first_waves
 from exporter.collectors.airflow.facts import DagRow, Facts, alive
-from exporter.collectors.airflow.first_waves import Waves, is_of_workers
+from exporter.collectors.airflow.first_waves import Waves
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Reading
 from exporter.collectors.airflow.schema import Schema
@@ -143,8 +143,8 @@ def _slots(groups: Iterable[ActiveGroup], default_queue: str) -> Counter[tuple[s
     """Return the pool slots by queue and state of what workers run."""
     slots: Counter[tuple[str, str]] = Counter()
     for group in groups:
-        if is_of_workers(group.executor):
-            slots[group.queue or default_queue, group.state] += group.slots
+        if group.worker_slots:
+            slots[group.queue or default_queue, group.state] += group.worker_slots
     return slots
 
 
