@@ -8,67 +8,22 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final
 
 import click
 import structlog
 
 from exporter import __version__, config, logs
+from exporter.bundle.command import bundle
 from exporter.errors import ConfigError, ExporterError
+from exporter.flags import PROGRAM, loaded, refuse, settings_options
 from exporter.logs import Redactor
 
-F = TypeVar("F", bound=Callable[..., Any])
-PROGRAM = "airflow-perf-exporter"
-_ADDRESS_WITH_PASSWORD = re.compile(r":/+[^@]*:[^@]*@|password=")
-
-
-def _options(*names: str) -> Callable[[F], F]:
-    """Offer these settings; they are also read from variables and the configuration file."""
-
-    def offered(command: F) -> F:
-        for name in reversed(names):
-            command = _option(name)(command)
-        return command
-
-    return offered
-
-
-def _option(name: str) -> Callable[[F], F]:
-    option = config.options()[name]
-    default = config.shown(config.default(name))
-    told = f" Default: {default}." if default else ""
-    text = f"{option.help}{told} [{option.variable}]"
-    if option.is_switch:
-        flags = f"{option.flag}/--no-{option.flag.removeprefix('--')}"
-        return click.option(flags, name, default=None, help=text)
-    return click.option(
-        option.flag, name, metavar=option.metavar, multiple=option.repeatable, help=text
-    )
-
-
-_settings_options = _options(*config.options())
-
-
-def _write_or_check(command: F) -> F:
-    check = click.option(
-        "--check", metavar="DIRECTORY", help="Exit 1 when a file there is not up to date."
-    )
-    write = click.option(
-        "--write", metavar="DIRECTORY", help="Write the files there instead of printing."
-    )
-    return write(check(command))
-
-
-def _loaded(given: dict[str, Any]) -> config.Settings:
-    flags: dict[str, str | list[str]] = {}
-    for name, value in given.items():
-        if value is None or value == ():
-            continue
-        flags[name] = list(value) if isinstance(value, tuple) else str(value)
-    return config.loaded(flags, os.environ)
+_ADDRESS_WITH_PASSWORD: Final = re.compile(r":/+[^@]*:[^@]*@|password=")
+_every_setting = settings_options(*config.options())
 
 
 def _warn(settings: config.Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
@@ -86,11 +41,6 @@ def _end_on_signals() -> None:
     """
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: sys.exit(0))
-
-
-def _refused(error: ExporterError, redactor: Redactor) -> NoReturn:
-    click.echo(f"{PROGRAM}: {redactor.redacted(str(error))}", err=True)
-    sys.exit(2)
 
 
 class _Group(click.Group):
@@ -115,7 +65,7 @@ def main() -> None:
 
 
 @main.command()
-@_settings_options
+@_every_setting
 def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Run the daemon: sample, and serve the metrics until SIGTERM."""
     _end_on_signals()
@@ -123,24 +73,24 @@ def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
 
     redactor = Redactor()
     try:
-        settings = _loaded(given)
+        settings = loaded(given)
         logs.configure(settings.log_level, settings.log_format, redactor)
         logs.catch_unhandled()
         _warn(settings, os.environ, redactor)
-        App(settings, os.environ, redactor, reload=lambda: _loaded(given)).run()
+        App(settings, os.environ, redactor, reload=lambda: loaded(given)).run()
     except ConfigError as error:
-        _refused(error, redactor)
+        refuse(error, redactor)
 
 
 @main.command()
-@_settings_options
+@_every_setting
 def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Try what the daemon needs, one line for each; exit 0 when all is well, else 2."""
     from exporter.check.findings import findings  # noqa: PLC0415 - `--help` must not wait for it
 
     redactor = Redactor()
     try:
-        settings = _loaded(given)
+        settings = loaded(given)
         logs.configure("error", settings.log_format, redactor, sys.stderr)
         logs.catch_unhandled()
         bad = False
@@ -148,13 +98,13 @@ def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
             click.echo(redactor.redacted(str(finding)))
             bad = bad or finding.is_bad
     except ConfigError as error:
-        _refused(error, redactor)
+        refuse(error, redactor)
     sys.exit(2 if bad else 0)
 
 
 @main.command()
 @click.option("--demo.path", "demo_path", metavar="DIRECTORY", help="Keep the demo's files there.")
-@_settings_options
+@_every_setting
 def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Serve on an embedded Airflow database with real task processes and a live workload."""
     _end_on_signals()
@@ -183,7 +133,7 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
         finally:
             workload.stop(1.0)
     except ConfigError as error:
-        _refused(error, redactor)
+        refuse(error, redactor)
     finally:
         if kept is None:
             shutil.rmtree(directory, ignore_errors=True)
@@ -202,7 +152,7 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("--strict", is_flag=True, help="Exit 3 when none is missed and one is unknown.")
-@_options("config_file", "baselines_file", "metric_prefix")
+@settings_options("config_file", "baselines_file", "metric_prefix")
 def baseline(
     *,
     url: str | None,
@@ -223,14 +173,14 @@ def baseline(
     from exporter.insight.baselines.queries import Series  # noqa: PLC0415
 
     try:
-        settings = _loaded(given)
+        settings = loaded(given)
         found = baselines(settings.baselines_file)
         series = Series(settings.metric_prefix, airflow)
         access = client.Access(token_file, ca_file, timeout)
         source = sources.Source(url, prometheus, actuals, series, access)
         judgements = judged(found, sources.actuals(source, found))
     except ExporterError as error:
-        _refused(error, Redactor())
+        refuse(error, Redactor())
     click.echo(report.as_json(judgements) if form == "json" else report.text(judgements), nl=False)
     sys.exit(report.exit_status(judgements, strict=strict))
 
@@ -259,49 +209,7 @@ def _demo_settings(given: dict[str, Any], **places: Any) -> config.Settings:  # 
     for name, option in config.options().items():
         if name in suited and os.environ.get(option.variable):
             suited.pop(name)
-    return _loaded({**given, **suited, **chosen})
+    return loaded({**given, **suited, **chosen})
 
 
-@main.group()
-def bundle() -> None:
-    """Print or write what is bundled."""
-
-
-@bundle.command()
-@_write_or_check
-def reference(write: str | None, check: str | None) -> None:
-    """Print the reference of every metric and every option, as Markdown."""
-    from exporter.bundle import reference  # noqa: PLC0415
-
-    _bundled(reference.pages(), write, check)
-
-
-@bundle.command()
-@_write_or_check
-@_options("config_file", "baselines_file", "metric_prefix")
-def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Print the recording rules for a baselines file and the names of the container_* families."""
-    from exporter.bundle import rules  # noqa: PLC0415
-    from exporter.insight.baselines.file import baselines  # noqa: PLC0415
-
-    try:
-        settings = _loaded(given)
-        found = baselines(settings.baselines_file)
-    except ConfigError as error:
-        _refused(error, Redactor())
-    _bundled(rules.pages(found, settings.metric_prefix), write, check)
-
-
-def _bundled(pages: Mapping[str, str], write: str | None, check: str | None) -> None:
-    from exporter.bundle.pages import outdated, written  # noqa: PLC0415
-
-    if check is not None:
-        stale = outdated(pages, Path(check))
-        for path in stale:
-            click.echo(f"{path} is not up to date: run `make docs`", err=True)
-        sys.exit(1 if stale else 0)
-    if write is not None:
-        for path in written(pages, Path(write)):
-            click.echo(path)
-        return
-    click.echo("\n".join(pages.values()), nl=False)
+main.add_command(bundle)

@@ -18,7 +18,8 @@ import structlog
 from click.testing import CliRunner, Result
 
 from exporter import __version__, config
-from exporter.cli import PROGRAM, main
+from exporter.cli import main
+from exporter.flags import PROGRAM
 
 COMMANDS = ("serve", "check", "demo")
 

@@ -1,0 +1,71 @@
+"""The command `bundle`: prints, writes or checks what is bundled."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from exporter.errors import ConfigError
+from exporter.flags import loaded, refuse, settings_options
+from exporter.logs import Redactor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _write_or_check(command: F) -> F:
+    check = click.option(
+        "--check", metavar="DIRECTORY", help="Exit 1 when a file there is not up to date."
+    )
+    write = click.option(
+        "--write", metavar="DIRECTORY", help="Write the files there instead of printing."
+    )
+    return write(check(command))
+
+
+@click.group()
+def bundle() -> None:
+    """Print or write what is bundled."""
+
+
+@bundle.command()
+@_write_or_check
+def reference(write: str | None, check: str | None) -> None:
+    """Print the reference of every metric and every option, as Markdown."""
+    from exporter.bundle import reference  # noqa: PLC0415 - `--help` must not wait for it
+
+    _bundled(reference.pages(), write, check)
+
+
+@bundle.command()
+@_write_or_check
+@settings_options("config_file", "baselines_file", "metric_prefix")
+def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: ANN401 - options
+    """Print the recording rules for a baselines file and the names of the container_* families."""
+    from exporter.bundle import rules  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.insight.baselines.file import baselines  # noqa: PLC0415
+
+    try:
+        settings = loaded(given)
+        found = baselines(settings.baselines_file)
+    except ConfigError as error:
+        refuse(error, Redactor())
+    _bundled(rules.pages(found, settings.metric_prefix), write, check)
+
+
+def _bundled(pages: Mapping[str, str], write: str | None, check: str | None) -> None:
+    from exporter.bundle.pages import outdated, written  # noqa: PLC0415 - as above
+
+    if check is not None:
+        stale = outdated(pages, Path(check))
+        for path in stale:
+            click.echo(f"{path} is not up to date: run `make docs`", err=True)
+        sys.exit(1 if stale else 0)
+    if write is not None:
+        for path in written(pages, Path(write)):
+            click.echo(path)
+        return
+    click.echo("\n".join(pages.values()), nl=False)
