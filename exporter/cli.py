@@ -123,7 +123,7 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
         logs.catch_unhandled()
         _make_directory(directory)
         intake = settings.intake_address[0] if settings.enable_intake else None
-        workload = Demo(directory, intake=intake)
+        workload = Demo(directory, intake=intake, token_file=settings.intake_token_file)
         workload.start()
         try:
             environ = {**os.environ, "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": workload.dsn}

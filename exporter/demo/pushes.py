@@ -6,6 +6,7 @@ import json
 import socket
 from collections import deque
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,9 +22,13 @@ _DURABLE, _OVERLOADED = 204, 429
 class Pushes:
     """Reports on tries, sent in the order of their coming."""
 
-    def __init__(self, address: str | None) -> None:
-        """Push to this address, such as 127.0.0.1:10113; nowhere when there is none."""
+    def __init__(self, address: str | None, token_file: Path | None = None) -> None:
+        """Push to this address, such as 127.0.0.1:10113; nowhere when there is none.
+
+        `token_file` holds the bearer token that the intake asks for.
+        """
         self._address = address
+        self._token_file = token_file
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_MOST_WAITING)
         self._log = structlog.get_logger("exporter.demo")
 
@@ -42,7 +47,7 @@ class Pushes:
             return
         reports = [each for each, _ in zip(self._waiting, range(_MOST_IN_ONE), strict=False)]
         try:
-            status = _status(self._address, json.dumps(reports).encode())
+            status = self._answer(self._address, json.dumps(reports).encode())
         except (OSError, HTTPException):
             return
         if status == _OVERLOADED:
@@ -51,6 +56,20 @@ class Pushes:
             self._log.warning("demo.push_refused", status=status, reports=len(reports))
         for _ in reports:
             self._waiting.popleft()
+
+    def _answer(self, address: str, body: bytes) -> int:
+        host, _, port = address.rpartition(":")
+        headers = {"Content-Type": "application/json"}
+        if self._token_file is not None:
+            # Read each time, for tokens are replaced.
+            token = self._token_file.read_text(encoding="utf-8").strip()
+            headers["Authorization"] = f"Bearer {token}"
+        connection = HTTPConnection(host.strip("[]"), int(port), timeout=_TIMEOUT_SECONDS)
+        try:
+            connection.request("POST", _TRIES, body, headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
 
 def free_address() -> str:
@@ -63,13 +82,3 @@ def free_address() -> str:
             continue
         return f"{host}:{port}"
     return f"{PREFERRED[0]}:{PREFERRED[1]}"
-
-
-def _status(address: str, body: bytes) -> int:
-    host, _, port = address.rpartition(":")
-    connection = HTTPConnection(host.strip("[]"), int(port), timeout=_TIMEOUT_SECONDS)
-    try:
-        connection.request("POST", _TRIES, body, {"Content-Type": "application/json"})
-        return connection.getresponse().status
-    finally:
-        connection.close()

@@ -64,16 +64,19 @@ class Demo:
         seed: int = 0,
         pace: float = 1.0,
         intake: str | None = None,
+        token_file: Path | None = None,
     ) -> None:
         """Prepare; `pace` is how many times faster than life everything goes, for tests.
 
         `intake` is the address that tasks push to; without one nothing is pushed.
+        `token_file` holds the bearer token that it asks for.
         """
         self._directory = directory.absolute()
         self._clock = clock or Clock()
         self._seed = seed
         self._pace = pace
         self._intake = intake
+        self._token_file = token_file
         self._log = structlog.get_logger("exporter.demo")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -136,7 +139,7 @@ class Demo:
             connection=connection,
             tables=tables,
             processes=processes,
-            pushes=Pushes(self._intake),
+            pushes=Pushes(self._intake, self._token_file),
             directory=self._directory,
             now=self._now,
             monotonic=self._clock.monotonic,

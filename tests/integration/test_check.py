@@ -168,6 +168,14 @@ def intake(directory: Path, dsn: str, *arguments: str) -> tuple[int, list[str]]:
     return code, [line for line in lines if " intake" in line.partition(":")[0]]
 
 
+def test_a_directory_that_is_no_proc_file_system_fails(airflow, tmp_path):
+    # Containers are found below /sys/fs/cgroup as well, where other tests may run some.
+    code, lines = check(tmp_path, airflow, "--path.procfs", "/etc", "--no-collector.containers")
+    assert code == 2
+    no_process = "/etc holds no process: it is not where /proc is mounted"
+    assert [line.partition(" - ")[0] for line in failures(lines)] == [f"FAIL tasks: {no_process}"]
+
+
 def test_an_intake_on_loopback_is_well(airflow, tmp_path):
     address = f"127.0.0.1:{free_port()}"
     code, lines = intake(tmp_path, airflow, "--web.intake-address", address)

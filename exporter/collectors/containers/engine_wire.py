@@ -68,7 +68,10 @@ class Address:
         return made
 
 
-_BAD_HOST = "the Docker engine's address must be unix:///path or tcp://host:port, without a login"
+_BAD_HOST = (
+    "the Docker engine's address (--docker.host, DOCKER_HOST) must be unix:///path or "
+    "tcp://host:port, without a login"
+)
 
 
 class Exchange:

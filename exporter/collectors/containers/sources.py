@@ -94,6 +94,9 @@ class Siblings:
             message = f"{self._procfs} cannot be listed: {error.strerror}"
             raise SourceUnavailableError(message) from None
         pids = [name for name in names if name.isdigit()]
+        if not pids:
+            message = f"{self._procfs} holds no process: it is not where /proc is mounted"
+            raise SourceUnavailableError(message)
         self._places = {pid: self._places.get(pid) or self._place(pid) for pid in pids}
         members: dict[str, list[tuple[str, Place]]] = {}
         for pid, place in self._places.items():

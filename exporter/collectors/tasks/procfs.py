@@ -43,7 +43,10 @@ class Procfs:
         except OSError as error:
             message = f"{self._root} cannot be listed: {error.strerror}"
             raise SourceUnavailableError(message) from None
-        return {int(name) for name in names if name.isdecimal()}
+        if pids := {int(name) for name in names if name.isdecimal()}:
+            return pids
+        message = f"{self._root} holds no process: it is not where /proc is mounted"
+        raise SourceUnavailableError(message)
 
     def last_pid(self) -> int | None:
         """Return the number that was given to the last new process or thread."""

@@ -55,10 +55,16 @@ def test_every_family_of_rows_moves_in_the_demo(tmp_path: Path) -> None:
 
 def test_what_the_demo_told_is_what_the_exporter_counts(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
-    demo = Demo(tmp_path / "demo", pace=PACE, intake=address)
+    token_file = tmp_path / "token"
+    token_file.write_text("of-the-demo\n", encoding="ascii")
+    demo = Demo(tmp_path / "demo", pace=PACE, intake=address, token_file=token_file)
     demo.start()  # Makes the database: the exporter looks at it before anything is told.
     demo.stop(2.0)
-    with exporter_of(demo, tmp_path, address) as daemon, structlog.testing.capture_logs() as logs:
+    asks = ("--web.intake-token-file", str(token_file))
+    with (
+        exporter_of(demo, tmp_path, address, asks) as daemon,
+        structlog.testing.capture_logs() as logs,
+    ):
         demo.start()
         deadline = monotonic() + PATIENCE_SECONDS
         while not in_every_way(told(logs)):
@@ -93,12 +99,14 @@ def test_a_taken_port_for_pushes_does_not_keep_the_demo_from_starting(tmp_path: 
 
 
 @contextmanager
-def exporter_of(demo: Demo, directory: Path, address: str) -> Iterator[ExporterProcess]:
+def exporter_of(
+    demo: Demo, directory: Path, address: str, options: Iterable[str] = ()
+) -> Iterator[ExporterProcess]:
     """Run an exporter on the demo's database, ready when this yields."""
     dbt = dbt_path(directory / "demo")
     told = ("--web.enable-intake", "--web.intake-address", address, "--dbt.path", str(dbt))
     environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": demo.dsn}
-    with ExporterProcess(directory, *FAST, *told, environment=environment) as daemon:
+    with ExporterProcess(directory, *FAST, *told, *options, environment=environment) as daemon:
         daemon.wait_ready(30)
         wait_until_settled(daemon, time())
         yield daemon

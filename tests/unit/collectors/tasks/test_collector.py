@@ -136,6 +136,7 @@ def test_a_new_life_goes_on_where_the_ledger_says(tmp_path):
 
 def test_a_first_look_that_makes_no_sense_is_now(tmp_path):
     host = Host(tmp_path, {FIRST_LOOK: "x"})
+    host.proc.put(1, "init")
     assert host.sample().checkpoint.everything()[FIRST_LOOK] == repr(1000.0)
 
 

@@ -277,6 +277,7 @@ def test_when_numbers_begin_anew_everybody_is_described_again(proc):
 
 
 def test_a_glance_lists_only_after_the_kernel_has_made_a_process(proc):
+    proc.put(1, "init")
     follower = proc.follower()
     read(follower)
     supervised(proc, own=30)
