@@ -63,6 +63,7 @@ class Demo:
         clock: Clock | None = None,
         seed: int = 0,
         pace: float = 1.0,
+        *,
         intake: str | None = None,
         token_file: Path | None = None,
     ) -> None:

@@ -97,14 +97,6 @@ def newest(database: str) -> World:
     return world
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the DSN of an empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'airflow.db'}"
-    return str(request.getfixturevalue("database"))
-
-
 def gauges(batch: Batch) -> Gauges:
     """Return value by labels by family; a gauge that is there twice is an error."""
     found: dict[str, dict[Labels, float]] = {}

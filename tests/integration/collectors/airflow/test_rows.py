@@ -7,8 +7,7 @@ import json
 import pickle
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -17,22 +16,16 @@ import sqlalchemy as sa
 
 from exporter import catalogue
 from exporter.catalogue import Family
-from exporter.collectors.airflow.collector import AirflowCollector
-from exporter.collectors.airflow.engine import Database
-from exporter.collectors.airflow.options import Options
-from exporter.collectors.airflow.rows import Rows
 from exporter.collectors.airflow.xcom import MAX_RUN_RESULTS, MAX_STORED
 from exporter.demo import schema
-from exporter.dsn import parsed
 from exporter.filters import DagFilter
-from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, Source, TryId
 from exporter.rows.rules import Rules
 from exporter.rows.settlement import Limits
 from exporter.rows.told import Names
-from exporter.samples import Batch, EntryKey
+from exporter.samples import Batch
+from tests.integration.collectors.airflow.subject import Subject
 from tests.integration.collectors.airflow.world import World
-from tests.support.clock import HandClock
 from tests.support.statements import Recorder
 
 VERSIONS = ("2.11", "3.3")
@@ -40,62 +33,6 @@ VERSIONS = ("2.11", "3.3")
 LATER = 900
 """Seconds from the making of a world to what ends in it: surely after the exporter first looked."""
 LABELS = ("hourly", "unknown", "hourly", "load")
-
-
-class Subject:
-    """The real collector on one database, with a book of claims."""
-
-    def __init__(
-        self, dsn: str, entries: Mapping[EntryKey, str] | None = None, **options: Any
-    ) -> None:
-        self.clock = HandClock()
-        self.book = ClaimBook()
-        self.entries = dict(entries or {})
-        self._database = Database(lambda: parsed(dsn, "test"), 30.0)
-        self._collector = AirflowCollector(
-            self._database,
-            Options(timeout_seconds=30.0, **options),
-            self.entries,
-            self.clock.clock,
-            Rows(self.book, self.clock.clock),
-        )
-
-    def sample(self, *, seconds: float = 0.0) -> Batch:
-        """Let time pass, sample, and keep what a ledger would."""
-        self.clock.pass_seconds(seconds)
-        batch = self._collector.sample()
-        self._collector.accepted()
-        assert batch.checkpoint is not None
-        self.entries.update(batch.checkpoint.put)
-        for key in batch.checkpoint.drop:
-            del self.entries[key]
-        assert self.entries == batch.checkpoint.everything()
-        return batch
-
-    def close(self) -> None:
-        self._database.close()
-
-
-@pytest.fixture
-def subject() -> Iterator[Callable[..., Subject]]:
-    """Return what makes subjects; they are closed at the end."""
-    made: list[Subject] = []
-
-    def make(*arguments: Any, **options: Any) -> Subject:
-        made.append(Subject(*arguments, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the DSN of an empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'airflow.db'}"
-    return str(request.getfixturevalue("database"))
 
 
 class Airflow(World):

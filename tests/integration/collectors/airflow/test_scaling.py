@@ -4,81 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from exporter import catalogue
-from exporter.collectors.airflow.collector import AirflowCollector
-from exporter.collectors.airflow.engine import Database
-from exporter.collectors.airflow.options import Options
-from exporter.collectors.airflow.scaling import Scaling
 from exporter.demo import schema
-from exporter.dsn import parsed
 from exporter.filters import DagFilter
 from exporter.insight.autoscale import Policy
 from exporter.samples import Batch, EntryKey
+from tests.integration.collectors.airflow.subject import Subject
 from tests.integration.collectors.airflow.world import World
-from tests.support.clock import HandClock
 
 POLICY = Policy(concurrency=2, max_workers=20)
 OLD = 95.0
 """Age at which a first wave is over."""
 
 
-class Subject:
-    """The real collector on one database, and the ledger's entries."""
-
-    def __init__(
-        self, dsn: str, entries: Mapping[EntryKey, str] | None = None, policy: Policy = POLICY,
-        **options: Any,
-    ) -> None:  # fmt: skip
-        self.clock = HandClock()
-        self.entries = dict(entries or {})
-        self._database = Database(lambda: parsed(dsn, "test"), 30.0)
-        self._collector = AirflowCollector(
-            self._database, Options(timeout_seconds=30.0, **options), self.entries,
-            self.clock.clock, scaling=Scaling(policy),
-        )  # fmt: skip
-
-    def sample(self) -> Batch:
-        """Sample, and keep what a ledger would."""
-        batch = self._collector.sample()
-        self._collector.accepted()
-        assert batch.checkpoint is not None
-        self.entries.update(batch.checkpoint.put)
-        for key in batch.checkpoint.drop:
-            del self.entries[key]
-        assert self.entries == batch.checkpoint.everything()
-        return batch
-
-    def close(self) -> None:
-        self._database.close()
-
-
 @pytest.fixture
-def subject() -> Iterator[Callable[..., Subject]]:
-    """Return what makes subjects; they are closed at the end."""
-    made: list[Subject] = []
-
-    def make(*arguments: Any, **options: Any) -> Subject:
-        made.append(Subject(*arguments, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the DSN of an empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'airflow.db'}"
-    return str(request.getfixturevalue("database"))
+def subject(subject: Callable[..., Subject]) -> Callable[..., Subject]:
+    """Return what makes subjects that tell workers desired."""
+    return partial(subject, policy=POLICY)
 
 
 @pytest.fixture
