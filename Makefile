@@ -4,12 +4,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PRODUCTION := .venv-production
 ROWS ?= 1000000
+LINES ?= 100009
 VERSIONS ?= 3.3.2 2.11.2
 SEEDS ?= 5
 TRIES ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db bench-containers airflow-test exactness schemas docs golden lock clean
+.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition airflow-test exactness schemas docs golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -42,7 +43,7 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/airflow-perf-exporter bundle reference --check docs
 	$(BIN)/airflow-perf-exporter bundle rules --check grafana/rules
 
-bench: bench-db bench-containers $(PRODUCTION)/.complete ## print what a sample and a scrape cost
+bench: bench-db bench-containers bench-exposition $(PRODUCTION)/.complete ## print what a sample and a scrape cost
 	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
 
 bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
@@ -50,6 +51,9 @@ bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 
 bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API
 	$(BIN)/python -m bench.containers
+
+bench-exposition: $(STAMP) ## cost of a scrape of LINES lines (default 100009) beside prometheus_client
+	$(BIN)/python -m bench.exposition --lines $(LINES)
 
 airflow-test: $(STAMP) ## install real Airflow VERSIONS and dbt, run DAGs, compare with the database
 	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow tests/airflow tests/dbt

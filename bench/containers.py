@@ -44,8 +44,10 @@ from exporter.kernel.figures import BY_VERSION
 from exporter.kernel.hierarchies import Home, found_hierarchies
 from exporter.kernel.kept import Descriptors, descriptor_cap
 from exporter.kernel.processes import process_ids
+from exporter.telemetry.forms import Form
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.text import TEXT
 from tests.support.docker_engine import DockerEngine
 
 TURNS = 20
@@ -149,6 +151,7 @@ def _ticks(
     Return the best by what had happened: of the sample alone, and with what follows from it.
     """
     store = Store(catalogue.FAMILIES, Limits(), Ledger(None, Clock()), Clock())
+    store.exposition.body(Form(TEXT))
     batches = deque([collector.sample()], maxlen=1)
     # Those of another engine are read as well.
     count = len(batches[0].gauges["usage"]) // len(FAST)

@@ -24,9 +24,9 @@ from exporter.parts import rows
 from exporter.parts.sources import Sources
 from exporter.sampler import Sampler
 from exporter.samples import Sample
-from exporter.telemetry.exposition import Snapshot
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.process import ProcessText
+from exporter.telemetry.process import ProcessTables
+from exporter.telemetry.scrape import Scrape
 from exporter.telemetry.store import Limits, Store
 from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
@@ -75,7 +75,6 @@ class App:
         self._log = structlog.get_logger("exporter.app")
         self._tally = Tally()
         self._loaded_wall = self._clock.wall()
-        self._process = ProcessText()
         self._baselines = baselines(settings.baselines_file)
         source = _source(settings, environ, redactor)
         self._rules = rows.rules(settings)
@@ -185,7 +184,7 @@ class App:
 
     def _web(self, settings: Settings) -> Server:
         routes = Routes(
-            snapshot=self._snapshot,
+            scrape=Scrape(self._store.exposition, ProcessTables(self._clock)),
             healthy=self._sampler.healthy,
             ready=self._sampler.ready,
             collectors=self._statuses,
@@ -195,9 +194,6 @@ class App:
         # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
         limits = WebLimits(max_requests=settings.max_requests, idle_seconds=75.0)
         return Server(settings.listen_address, routes, limits, self._tally)
-
-    def _snapshot(self) -> Snapshot:
-        return Snapshot((*self._store.snapshot.text, self._process.text()))
 
     def _statuses(self) -> list[CollectorStatus]:
         now = self._clock.wall()

@@ -245,6 +245,7 @@ class Sampler:
     def stop(self, timeout_seconds: float) -> None:
         """End every thread within the time; one that hangs is left to the end of the process."""
         self._stop.set()
+        self._store.exposition.wake()
         deadline = self._clock.monotonic() + timeout_seconds
         for thread in self._threads:
             thread.request_stop()
@@ -280,7 +281,7 @@ class Sampler:
 
     def _run(self) -> None:
         trim_due = self._clock.monotonic()
-        while not self._stop.wait(SUPERVISION_SECONDS):
+        while not self._stops_within(SUPERVISION_SECONDS):
             self._beat = self._clock.monotonic()
             if self._beat >= trim_due:
                 trim_due = self._beat + _TRIM_EVERY_SECONDS
@@ -289,3 +290,8 @@ class Sampler:
                 thread.supervise()
             self._store.advance()
             self.publish()
+
+    def _stops_within(self, seconds: float) -> bool:
+        """Wait; who asks for a form that nobody had asked for ends it: it is to be published."""
+        self._store.exposition.wait(seconds)
+        return self._stop.is_set()

@@ -1,91 +1,86 @@
-"""Text exposition, format 0.0.4: tables to bytes, rendering only the blocks that changed.
-
-Source of the format: Prometheus documentation, "Exposition formats", text-based format.
-"""
+"""The exposition: which forms are asked for, and the bodies that are ready."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 
-from exporter.catalogue import Family, Kind
-from exporter.samples import Labels
-from exporter.telemetry.table import Block, Child, Table
+from exporter.clock import Clock
+from exporter.telemetry.forms import Form
+from exporter.telemetry.rendering import Body, Rendering
+from exporter.telemetry.table import Table
 
-_LABEL_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
-_HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
-_EXACT_INTEGERS = 2.0**53
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything that a scrape gets, as ready bytes that never change."""
-
-    text: tuple[bytes, ...] = ()
+IDLE_SECONDS = 900.0
+"""How long a form that nobody asks for any more is kept up to date."""
 
 
-def rendered(tables: Iterable[Table]) -> Snapshot:
-    """Render what changed in the tables and return the whole as one snapshot."""
-    pieces: list[bytes] = []
-    for table in tables:
-        if not table.children:
-            continue
-        pieces.append(header(table.name, table.family))
-        pieces.extend(_text(block) for block in table.blocks if block.children)
-    return Snapshot(tuple(pieces))
+class Exposition:
+    """Bodies in the forms that scrapers ask for; asking never waits for a rendering."""
 
+    def __init__(self, clock: Clock) -> None:
+        """Start with no form: each is rendered once somebody has asked for it."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        """Guards what is asked for and what is exposed, for moments only."""
+        self._asked: dict[Form, float] = {}
+        """Monotonic seconds of the last time."""
+        self._awaited: dict[Form, Future[Body]] = {}
+        self._bodies: Mapping[Form, Body] = {}
+        self._called = threading.Event()
+        self._renderings: dict[Form, dict[Table, Rendering]] = {}
 
-def header(name: str, family: Family) -> bytes:
-    """Return the HELP and TYPE lines of a family exposed under this name."""
-    meaning = family.help.translate(_HELP_ESCAPES)
-    lines = f"# HELP {name} {meaning}\n# TYPE {name} {family.exposed_type}\n"
-    return lines.encode()
+    def body(self, form: Form) -> Body | Future[Body]:
+        """Return the form as it was last published, or what will be, when it is new."""
+        with self._lock:
+            self._asked[form] = self._clock.monotonic()
+            found = self._bodies.get(form)
+            if found is not None:
+                return found
+            self._called.set()
+            return self._awaited.setdefault(form, Future())
 
+    def publish(self, tables: Sequence[Table]) -> None:
+        """Render what changed in the forms that are asked for; nobody may touch the tables."""
+        forms = self._wanted()
+        changed = [table.taken() for table in tables]
+        self._renderings = {form: self._renderings.get(form, {}) for form in forms}
+        for form, renderings in self._renderings.items():
+            plain = self._renderings.get(Form(form.format), {}) if form.packed else {}
+            for table, blocks in zip(tables, changed, strict=True):
+                if table not in renderings:
+                    renderings[table] = Rendering(form, table)
+                    renderings[table].update(table.blocks, plain.get(table))
+                elif blocks:
+                    renderings[table].update(blocks, plain.get(table))
+        self._expose(
+            {
+                form: Body.of(each.family for each in renderings.values())
+                for form, renderings in self._renderings.items()
+            }
+        )
 
-def number(value: float) -> str:
-    """Write a value: whole numbers without a fraction, infinities as Prometheus spells them."""
-    if value.is_integer() and abs(value) < _EXACT_INTEGERS:
-        return str(int(value))
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return "NaN" if math.isnan(value) else repr(value)
+    def wait(self, seconds: float) -> None:
+        """Wait until a new form is asked for, or `wake` is called, at most this long."""
+        self._called.wait(seconds)
+        self._called.clear()
 
+    def wake(self) -> None:
+        """End the wait."""
+        self._called.set()
 
-def _text(block: Block) -> bytes:
-    if block.text is None:
-        table = block.table
-        lines = _histogram if table.family.kind is Kind.HISTOGRAM else _scalar
-        block.text = "".join([lines(table, child) for child in block.children]).encode()
-    return block.text
+    def _wanted(self) -> list[Form]:
+        """Return the forms that are asked for, plain ones first: packed ones are made of them."""
+        with self._lock:
+            since = self._clock.monotonic() - IDLE_SECONDS
+            self._asked = {form: at for form, at in self._asked.items() if at >= since}
+            return sorted(self._asked, key=lambda form: form.packed)
 
-
-def _pairs(names: tuple[str, ...], values: Labels) -> str:
-    return ",".join(
-        f'{name}="{value.translate(_LABEL_ESCAPES)}"'
-        for name, value in zip(names, values, strict=True)
-        if value is not None
-    )
-
-
-def _scalar(table: Table, child: Child) -> str:
-    pairs = _pairs(table.family.labels, child.labels)
-    braces = f"{{{pairs}}}" if pairs else ""
-    return f"{table.name}{braces} {number(child.total)}\n"
-
-
-def _histogram(table: Table, child: Child) -> str:
-    name, buckets = table.name, table.family.buckets
-    pairs = _pairs(table.family.labels, child.labels)
-    lead = f"{pairs}," if pairs else ""
-    braces = f"{{{pairs}}}" if pairs else ""
-    lines: list[str] = []
-    running = 0
-    for bound, count in zip((*buckets, math.inf), child.counts or (), strict=True):
-        running += count
-        # `le` keeps its fraction ("1.0"): the form that OpenMetrics and Prometheus 3 normalise to.
-        edge = "+Inf" if math.isinf(bound) else repr(bound)
-        lines.append(f'{name}_bucket{{{lead}le="{edge}"}} {running}\n')
-    lines.append(f"{name}_sum{braces} {number(child.total)}\n")
-    lines.append(f"{name}_count{braces} {running}\n")
-    return "".join(lines)
+    def _expose(self, bodies: Mapping[Form, Body]) -> None:
+        with self._lock:
+            self._bodies = bodies
+            ready = [
+                (self._awaited.pop(form), bodies[form]) for form in bodies.keys() & self._awaited
+            ]
+        for awaited, body in ready:
+            awaited.set_result(body)

@@ -79,7 +79,7 @@ class GaugeSets:
         value = float(sample.value)
         if child.total != value:
             child.total = value
-            child.block.text = None
+            child.block.changed()
         return child
 
 

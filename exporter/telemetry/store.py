@@ -12,7 +12,7 @@ from types import MappingProxyType
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
 from exporter.clock import Clock
 from exporter.samples import Batch, Checkpoint, EntryKey, Labels, Sample
-from exporter.telemetry.exposition import Snapshot, rendered
+from exporter.telemetry.exposition import Exposition
 from exporter.telemetry.gauge_sets import GaugeSets
 from exporter.telemetry.labels import canonical
 from exporter.telemetry.ledger import Ledger
@@ -65,6 +65,8 @@ class Store:
         self._ledger = ledger
         self._clock = clock
         self._lock = threading.RLock()
+        self.exposition = Exposition(clock)
+        """What was published; asking it never waits."""
         self._sets = GaugeSets(self._tables, limits.cap, self._disabled)
         self._memories: dict[str, Callable[[], Mapping[EntryKey, str]]] = {}
         """By collector, what makes all of its checkpoint's entries."""
@@ -74,13 +76,7 @@ class Store:
         self._known_dags: frozenset[str] | None = None
         self._expiry_at = 0.0
         self._change = Change()
-        self._snapshot = Snapshot()
         self._restore(ledger.load())
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The last published snapshot; reading it never waits."""
-        return self._snapshot
 
     @property
     def persistent(self) -> bool:
@@ -136,15 +132,14 @@ class Store:
             self._expire()
             self._save()
 
-    def publish(self) -> Snapshot:
-        """Render what changed and make it what `snapshot` returns."""
+    def publish(self) -> None:
+        """Render what changed, in the forms that are asked for, and expose it."""
         with self._lock:
             now = self._clock.monotonic()
             for child in self._unpublished:
                 child.published_at = now
             self._unpublished.clear()
-            self._snapshot = rendered(self._tables.values())
-            return self._snapshot
+            self.exposition.publish(tuple(self._tables.values()))
 
     def children(self, family: Family) -> dict[Labels, tuple[float, tuple[int, ...]]]:
         """Return total and bucket counts (empty for scalars) of every child of the family."""
@@ -181,7 +176,7 @@ class Store:
         child.touched = now
         if self._is_due(child):
             child.add(sample.value, table.family.buckets)
-            child.block.text = None
+            child.block.changed()
         else:
             if child.pending is None:
                 child.pending = table.zero()
@@ -222,7 +217,7 @@ class Store:
             if child.pending is not None:
                 child.merge(child.pending)
                 child.pending = None
-                child.block.text = None
+                child.block.changed()
                 self._change.put_total(child)
 
     # Expiry and the ledger.

@@ -1,4 +1,4 @@
-"""The children of one family, in blocks that remember their rendered bytes."""
+"""The children of one family, in blocks: the units of rendering."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from exporter.catalogue import Family, Kind
 from exporter.samples import Labels
 
-BLOCK_CHILDREN = 16
+BLOCK_CHILDREN = 8
 """Children a block: the unit that is rendered again when one of them changed."""
 
 
@@ -74,15 +74,19 @@ class Child(Amount):
 
 
 class Block:
-    """Up to `BLOCK_CHILDREN` children and their text, None when it must be rendered again."""
+    """Up to `BLOCK_CHILDREN` children, at its place in the table."""
 
-    __slots__ = ("children", "table", "text")
+    __slots__ = ("children", "index", "table")
 
-    def __init__(self, table: Table) -> None:
-        """Start empty and unrendered."""
+    def __init__(self, table: Table, index: int) -> None:
+        """Start empty."""
         self.table = table
+        self.index = index
         self.children: list[Child] = []
-        self.text: bytes | None = None
+
+    def changed(self) -> None:
+        """Have it rendered again, in every form."""
+        self.table.changed.add(self)
 
 
 class Table:
@@ -94,6 +98,8 @@ class Table:
         self.name = name or family.name
         self.children: dict[Labels, Child] = {}
         self.blocks: list[Block] = []
+        self.changed: set[Block] = set()
+        """What must be rendered again, in every form."""
         self.folding = False
         self.dropped = 0
         self._roomy: list[Block] = []
@@ -107,6 +113,18 @@ class Table:
         """Iterate over a copy: the caller may remove."""
         return iter(list(self.children.values()))
 
+    @property
+    def series_names(self) -> frozenset[str]:
+        """The names that the family and its series go by, in any format."""
+        if self.family.kind is Kind.HISTOGRAM:
+            return frozenset(f"{self.name}{end}" for end in ("", "_bucket", "_sum", "_count"))
+        return frozenset((self.name, self.name.removesuffix("_total")))
+
+    def taken(self) -> set[Block]:
+        """Return what has changed since the last time."""
+        changed, self.changed = self.changed, set()
+        return changed
+
     def zero(self) -> Amount:
         """Make an empty amount of the family's shape."""
         return Amount(self._buckets)
@@ -118,7 +136,7 @@ class Table:
         block = self._block_with_room()
         child = Child(labels, block, self._buckets)
         block.children.append(child)
-        block.text = None
+        block.changed()
         self.children[labels] = child
         return child
 
@@ -129,14 +147,14 @@ class Table:
         if len(block.children) == BLOCK_CHILDREN:
             self._roomy.append(block)
         block.children.remove(child)
-        block.text = None
+        block.changed()
 
     def _block_with_room(self) -> Block:
         while self._roomy:
             if len(self._roomy[-1].children) < BLOCK_CHILDREN:
                 return self._roomy[-1]
             self._roomy.pop()
-        block = Block(self)
+        block = Block(self, len(self.blocks))
         self.blocks.append(block)
         self._roomy.append(block)
         return block

@@ -38,7 +38,7 @@ class Connection(asyncio.BufferedProtocol):
         self._limits = traffic.limits
         self._loop = loop
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
-        self._slices: Iterator[bytes] = iter(())
+        self._slices: Iterator[bytes | memoryview] = iter(())
         self._timer: asyncio.TimerHandle | None = None
         self._wanted: WithBody | None = None
         self._body = bytearray()
@@ -220,15 +220,18 @@ class Connection(asyncio.BufferedProtocol):
         self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Send one slice, then let the other connections have their turn."""
+        """Send as much as a slice, then let the other connections have their turn."""
         if not self._sending:
             return
         self._arm(self._limits.stall_seconds, self.cut)
-        piece = next(self._slices, None)
-        if piece is None:
-            self._finish()
-            return
-        self._transport.write(piece)
+        sent = 0
+        while sent < wire.SLICE_BYTES and not self._blocked:
+            piece = next(self._slices, None)
+            if piece is None:
+                self._finish()
+                return
+            self._transport.write(piece)
+            sent += len(piece)
         if not self._blocked:
             self._loop.call_soon(self._pump)
 

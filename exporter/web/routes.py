@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from urllib.parse import parse_qs
 
 from exporter.errors import ConfigError
+from exporter.telemetry.forms import Form
+from exporter.telemetry.scrape import Blocks
 from exporter.web import messages
-from exporter.web.messages import Request, Response, not_allowed, sentence
+from exporter.web.messages import Pending, Request, Response, not_allowed, sentence
+from exporter.web.negotiation import Choice, negotiated
 from exporter.web.pages import CollectorStatus, landing
-
-TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 METHODS = ("GET", "HEAD")
 _HEALTHY_PATHS = (messages.HEALTHY, "/healthz")
@@ -23,19 +25,11 @@ _PAGE_HEADERS = (
 )
 
 
-class Snapshot(Protocol):
-    """Hold one finished exposition; later formats become further fields."""
-
-    @property
-    def text(self) -> tuple[bytes, ...]:
-        """Return the blocks of the text format 0.0.4."""
-
-
 @dataclass(frozen=True)
 class Routes:
     """Answer each path from what is ready; `healthy` and `ready` return None or what is wrong."""
 
-    snapshot: Callable[[], Snapshot]
+    scrape: Callable[[Form, Collection[str]], Blocks | Future[Blocks]]
     healthy: Callable[[], str | None]
     ready: Callable[[], str | None]
     collectors: Callable[[], Sequence[CollectorStatus]]
@@ -46,13 +40,13 @@ class Routes:
         """Raise ConfigError for a telemetry path that could never be served."""
         require_free(self.telemetry_path)
 
-    def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Response | Pending:
         """Return the answer to a request."""
         if (refusal := not_allowed(request, METHODS)) is not None:
             return refusal
         path = request.path
         if path == self.telemetry_path:
-            return self._metrics()
+            return self._metrics(request)
         if path == "/":
             return self._landing()
         if path in _HEALTHY_PATHS:
@@ -61,13 +55,23 @@ class Routes:
             return _verdict(self.ready(), "Ready.", messages.READY)
         return sentence(404, f"Nothing is served here; metrics are at {self.telemetry_path}.")
 
-    def _metrics(self) -> Response:
-        # The request's Accept headers pick the format and the encoding here, once there are more.
-        return Response(200, TEXT_FORMAT, self.snapshot().text, path_class=messages.TELEMETRY)
+    def _metrics(self, request: Request) -> Response | Pending:
+        choice = negotiated(request.headers)
+        # As prometheus_client has it: `?name[]=` asks for some families only.
+        blocks = self.scrape(choice.form, parse_qs(request.query).get("name[]", ()))
+        if not isinstance(blocks, Future):
+            return _exposed(choice, blocks)
+        pending: Pending = Future()
+        blocks.add_done_callback(lambda it: pending.set_result(_exposed(choice, it.result())))
+        return pending
 
     def _landing(self) -> Response:
         page = landing(self.version, self.telemetry_path, self.collectors())
         return Response(200, "text/html; charset=utf-8", (page,), _PAGE_HEADERS, messages.LANDING)
+
+
+def _exposed(choice: Choice, blocks: Blocks) -> Response:
+    return Response(200, choice.content_type, blocks, choice.headers, path_class=messages.TELEMETRY)
 
 
 def require_free(path: str) -> None:

@@ -14,6 +14,7 @@ import h11
 from exporter.web.messages import Request, Response
 
 SLICE_BYTES = 256 * 1024
+_JOINED_BYTES = 64 * 1024
 
 
 def request_from(event: h11.Request) -> Request:
@@ -67,16 +68,22 @@ def head(http: h11.Connection, response: Response, *, body: bool, close: bool) -
     return start
 
 
-def slices(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the blocks in pieces of at most `SLICE_BYTES`: all that a slow client can hold."""
+def slices(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """Yield the blocks in pieces of at most `SLICE_BYTES`: all that a slow client can hold.
+
+    Small blocks come joined, for a system call costs more than their copy; large ones are shared.
+    """
     group: list[bytes | memoryview] = []
     size = 0
     for piece in _pieces(blocks):
-        if size + len(piece) > SLICE_BYTES:
+        if size and size + len(piece) > _JOINED_BYTES:
             yield b"".join(group)
             group, size = [], 0
-        group.append(piece)
-        size += len(piece)
+        if len(piece) >= _JOINED_BYTES:
+            yield piece
+        else:
+            group.append(piece)
+            size += len(piece)
     if size:
         yield b"".join(group)
 

@@ -20,6 +20,7 @@ from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
 from tests.support.clock import HandClock
+from tests.support.exposed import text
 
 GOOD = Batch(
     gauges={
@@ -85,11 +86,10 @@ class Bench:
         self.sampler.publish()
 
     def scrape(self, *, only: str = "scripted") -> dict[str, float]:
-        text = b"".join(self.store.snapshot.text).decode()
         return {
             sample.name.removeprefix("airflow_perf_exporter_")
             + (f":{sample.labels['reason']}" if "reason" in sample.labels else ""): sample.value
-            for family in text_string_to_metric_families(text)
+            for family in text_string_to_metric_families(text(self.store))
             for sample in family.samples
             if sample.labels.get("collector", only) == only
         }

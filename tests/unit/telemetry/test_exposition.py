@@ -1,127 +1,132 @@
-"""The text format: parsed by prometheus_client it means exactly what the store holds."""
+"""The exposition: a form is rendered once it is asked for, and what did not change never again."""
 
 from __future__ import annotations
 
-import math
+import gzip
+from concurrent.futures import Future
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.catalogue import Family, Kind
 from exporter.samples import Batch, Sample
-from exporter.telemetry.exposition import number
-from exporter.telemetry.labels import MAX_BYTES, canonical
+from exporter.telemetry.exposition import IDLE_SECONDS
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.process import ProcessTables
+from exporter.telemetry.scrape import Scrape
 from exporter.telemetry.store import Limits, Store
 from tests.support.clock import HandClock
+from tests.support.exposed import PACKED, PLAIN, body
 
-COUNTER = Family("things_total", Kind.COUNTER, 'A "help" with \\ and\nnewline.', ("one", "two"))
-HISTOGRAM = Family("waits_seconds", Kind.HISTOGRAM, "Waits.", ("one", "two"), buckets=(0.5, 1.0))
-GAUGE = Family("level", Kind.GAUGE, "Level.", ("one", "two"))
-
-HOSTILE = st.one_of(
-    st.none(),
-    st.sampled_from(["\n", '"', "\\", "a\\nb", "x" * 65536, "\U0001f600", "\0", "\ud800", "é\udfff",
-                     '",le="1"} 5\n#', "\r\n", "\x85", "\u2028", "{}", "é" * 200]),
-    st.text(max_size=40),
-    st.text(st.characters(), min_size=0, max_size=20),
-)  # fmt: skip
-FINITE = st.floats(0, 1e300, allow_nan=False)
+COUNTER = Family("things_total", Kind.COUNTER, "Things.", ("dag_id",))
+HISTOGRAM = Family("waits_seconds", Kind.HISTOGRAM, "Waits.", ("dag_id",), buckets=(1.0, 5.0))
+DAGS = 100
 
 
-def exposed(samples, gauges):
-    time = HandClock()
-    store = Store((COUNTER, HISTOGRAM, GAUGE), Limits(0.0), Ledger(None, time.clock), time.clock)
-    store.put("c", Batch({"levels": gauges}, samples))
-    store.publish()
-    return store, b"".join(store.snapshot.text)
+class World:
+    """A store with some children, and a clock turned by hand."""
+
+    def __init__(self):
+        self.time = HandClock()
+        clock = self.time.clock
+        self.store = Store((COUNTER, HISTOGRAM), Limits(0.0), Ledger(None, clock), clock)
+        self.exposition = self.store.exposition
+        self.scrape = Scrape(self.exposition, ProcessTables(clock))
+        self.count(*range(DAGS))
+
+    def count(self, *dags):
+        samples = [
+            Sample(family, (f"dag{n}",), 1.0) for family in (COUNTER, HISTOGRAM) for n in dags
+        ]
+        self.store.put("c", Batch(increments=samples))
+        self.store.publish()
 
 
-def parsed(text):
-    """Return every line once: a series that stands twice fails here."""
-    found = {}
-    for family in text_string_to_metric_families(text.decode()):
-        for sample in family.samples:
-            key = (sample.name, frozenset(sample.labels.items()))
-            assert key not in found, f"twice: {key}"
-            found[key] = sample.value
-    return found
+@pytest.fixture
+def world():
+    return World()
 
 
-def held(store):
-    found = {}
-    for family in (COUNTER, HISTOGRAM, GAUGE):
-        for labels, (total, counts) in store.children(family).items():
-            pairs = [(n, v) for n, v in zip(family.labels, labels, strict=True) if v is not None]
-            if family.kind is not Kind.HISTOGRAM:
-                found[family.name, frozenset(pairs)] = total
-                continue
-            running = 0
-            for bound, count in zip(("0.5", "1.0", "+Inf"), counts, strict=True):
-                running += count
-                found[f"{family.name}_bucket", frozenset([*pairs, ("le", bound)])] = running
-            found[f"{family.name}_sum", frozenset(pairs)] = total
-            found[f"{family.name}_count", frozenset(pairs)] = running
-    return found
+def test_nothing_is_rendered_before_it_is_asked_for(world):
+    assert set(world.exposition._renderings) == set()
+    body(world.store, PACKED)
+    assert set(world.exposition._renderings) == {PACKED}
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from([COUNTER, HISTOGRAM]), HOSTILE, HOSTILE, FINITE)),
-    st.lists(st.tuples(HOSTILE, HOSTILE, st.floats(allow_nan=False))),
-)
-@example([(COUNTER, "a\ud800", "\ud801", 1.0)], [("x" * 300, None, math.inf)])
-def test_what_a_scraper_parses_is_what_the_store_holds(increments, levels):
-    samples = [Sample(family, (one, two), value) for family, one, two, value in increments]
-    gauges = [Sample(GAUGE, (one, two), value) for one, two, value in levels]
-    store, text = exposed(samples, gauges)
-    assert parsed(text) == held(store)
+def test_who_asks_for_a_new_form_gets_it_with_the_next_publication(world):
+    first, second = (world.exposition.body(PLAIN) for _ in range(2))
+    assert isinstance(first, Future)
+    assert not first.done()
+    world.exposition.wait(60)  # The supervisor is called at once.
+    world.store.publish()
+    assert first.result(timeout=0) is second.result(timeout=0) is world.exposition.body(PLAIN)
 
 
-@given(HOSTILE, HOSTILE)
-def test_label_values_are_valid_bounded_and_never_empty(one, two):
-    for value in canonical((one, two)):
-        assert value is None or 0 < len(value.encode()) <= MAX_BYTES
+def test_a_form_that_nobody_asks_for_any_more_is_forgotten(world):
+    for form in (PLAIN, PACKED):
+        body(world.store, form)
+    world.time.pass_seconds(IDLE_SECONDS)
+    world.exposition.body(PACKED)
+    world.time.pass_seconds(1.0)
+    world.store.publish()
+    assert set(world.exposition._renderings) == {PACKED}
+    assert isinstance(world.exposition.body(PLAIN), Future)
 
 
-def test_values_that_must_be_cut_or_cleaned_stay_apart():
-    long = "x" * 1000
-    values = [long + "a", long + "b", "\ud800", "\ud801", "\ufffd"]
-    assert len({canonical((value,)) for value in values}) == len(values)
+def test_members_of_changed_and_unchanged_blocks_unpack_to_the_text(world):
+    body(world.store, PACKED)
+    before = body(world.store, PACKED).blocks
+    world.count(0)
+    packed = body(world.store, PACKED).blocks
+    assert gzip.decompress(b"".join(packed)) == b"".join(body(world.store, PLAIN).blocks)
+    same = sum(a is b for a, b in zip(before, packed, strict=True))
+    assert same == len(packed) - 2, "one block of each family has changed"
 
 
-def test_the_text_is_exactly_this():
-    _, text = exposed(
-        [Sample(COUNTER, ("a", None), 2.0), Sample(HISTOGRAM, ("a", "b"), 0.75)],
-        [Sample(GAUGE, (None, None), 0.1)],
-    )
-    assert text.decode() == (
-        '# HELP things_total A "help" with \\\\ and\\nnewline.\n'
-        "# TYPE things_total counter\n"
-        'things_total{one="a"} 2\n'
-        "# HELP waits_seconds Waits.\n"
-        "# TYPE waits_seconds histogram\n"
-        'waits_seconds_bucket{one="a",two="b",le="0.5"} 0\n'
-        'waits_seconds_bucket{one="a",two="b",le="1.0"} 1\n'
-        'waits_seconds_bucket{one="a",two="b",le="+Inf"} 1\n'
-        'waits_seconds_sum{one="a",two="b"} 0.75\n'
-        'waits_seconds_count{one="a",two="b"} 1\n'
-        "# HELP level Level.\n"
-        "# TYPE level gauge\n"
-        "level 0.1\n"
-    )
+def test_a_published_body_never_changes(world):
+    before = body(world.store)
+    text = b"".join(before.blocks)
+    world.count(*range(DAGS))
+    assert b"".join(before.blocks) == text != b"".join(body(world.store).blocks)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_scrape_has_the_series_of_the_process(world, packed):
+    form = PACKED if packed else PLAIN
+    body(world.store, form)
+    whole = b"".join(world.scrape(form))
+    text = gzip.decompress(whole) if packed else whole
+    assert b'things_total{dag_id="dag1"} 1\n' in text
+    assert b"\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total " in text
+    assert b'\npython_gc_collections_total{generation="2"} ' in text
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0"), (-3.0, "-3"), (1e15, "1000000000000000"), (0.1, "0.1"), (1e300, "1e+300"),
-     (math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN")],
+    ("names", "families"),
+    [
+        (["things_total"], {b"things_total"}),
+        (["things"], {b"things_total"}),
+        (["waits_seconds_bucket", "process_open_fds"], {b"waits_seconds", b"process_open_fds"}),
+        (["waits_seconds_total", "nothing", ""], set()),
+    ],
 )  # fmt: skip
-def test_numbers_are_written_as_prometheus_reads_them(value, text):
-    assert number(value) == text
+def test_a_scrape_may_ask_for_some_families_by_any_name_they_go_by(world, names, families):
+    body(world.store)
+    text = b"".join(world.scrape(PLAIN, names))
+    typed = {line.split()[2] for line in text.splitlines() if line.startswith(b"# TYPE")}
+    assert typed == families
 
 
-def test_a_family_without_children_is_not_exposed():
-    _, text = exposed([], [])
-    assert text == b""
+def test_a_scrape_of_a_new_form_is_filtered_as_well(world):
+    waiting = world.scrape(PLAIN, ["things"])
+    assert isinstance(waiting, Future)
+    world.store.publish()
+    assert waiting.result(timeout=0) == world.scrape(PLAIN, ["things"])
+
+
+def test_the_process_is_read_once_a_second_at_most(world):
+    tables = ProcessTables(world.time.clock)
+    first = tables()
+    world.time.pass_seconds(0.5)
+    assert tables() is first
+    world.time.pass_seconds(0.5)
+    assert tables() is not first

@@ -14,6 +14,7 @@ from exporter.samples import Batch, Checkpoint, Sample
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
 from tests.support.clock import HandClock
+from tests.support.exposed import PLAIN, text
 
 COUNTER = Family("things_total", Kind.COUNTER, "Things.", ("dag_id",))
 HISTOGRAM = Family("waits_seconds", Kind.HISTOGRAM, "Waits.", ("dag_id",), buckets=(1.0, 5.0))
@@ -40,6 +41,7 @@ class Life:
         OPEN.append(self.ledger)
         self.store = Store(families, Limits(hold, **limits), self.ledger, clock)
         self.entries = dict(self.store.checkpoint("c"))
+        self.store.exposition.body(PLAIN)
         self.store.publish()
 
     def count(self, dag="a", value=1.0):
@@ -93,8 +95,8 @@ def test_restored_totals_are_published_for_one_hold_before_the_catch_up(tmp_path
     life.die()
     again = Life(tmp_path, hold=60.0)
     again.count(value=2.0)
-    assert b"".join(again.store.snapshot.text).startswith(
-        b'# HELP things_total Things.\n# TYPE things_total counter\nthings_total{dag_id="a"} 5\n'
+    assert text(again.store).startswith(
+        '# HELP things_total Things.\n# TYPE things_total counter\nthings_total{dag_id="a"} 5\n'
     )
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
 from exporter.errors import ConfigError
+from exporter.telemetry.forms import Form
+from exporter.telemetry.scrape import Blocks
+from exporter.telemetry.text import TEXT
 from exporter.web.messages import Request, Response
 from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
 from tests.unit.web.conftest import Connect, Serve
 
-
-@dataclass(frozen=True)
-class Ready:
-    """A snapshot that is ready."""
-
-    text: tuple[bytes, ...] = (b"# HELP up Up.\n", b"up 1\n")
-
+BLOCKS = (b"# HELP up Up.\n", b"up 1\n")
 
 ROUTES = Routes(
-    snapshot=Ready,
+    scrape=lambda form, names: BLOCKS,
     healthy=lambda: None,
     ready=lambda: None,
     collectors=lambda: [CollectorStatus("airflow", True, 2.0, 0.01, None)],
@@ -39,14 +38,35 @@ def test_metrics_are_served_where_they_were_put(path: str) -> None:
     response = answer(replace(ROUTES, telemetry_path=path), path)
     assert response.status == 200
     assert response.content_type == "text/plain; version=0.0.4; charset=utf-8"
-    assert response.headers == ()
+    assert response.headers == (("Vary", "Accept, Accept-Encoding"),)
     assert b"".join(response.body) == b"# HELP up Up.\nup 1\n"
     assert response.path_class == "/metrics"
 
 
-def test_the_blocks_of_the_snapshot_are_passed_on_as_they_are() -> None:
-    snapshot = Ready()
-    assert answer(replace(ROUTES, snapshot=lambda: snapshot), "/metrics").body is snapshot.text
+def test_the_blocks_that_are_ready_are_passed_on_as_they_are() -> None:
+    assert answer(ROUTES, "/metrics").body is BLOCKS
+
+
+def test_what_is_asked_for_reaches_the_exposition() -> None:
+    asked: list[tuple[Form, list[str]]] = []
+
+    def scrape(form: Form, names: Collection[str]) -> Blocks:
+        asked.append((form, list(names)))
+        return BLOCKS
+
+    routes = replace(ROUTES, scrape=scrape)
+    headers = {"accept-encoding": "gzip", "accept": "text/plain"}
+    response = routes(Request("GET", "/metrics", "name[]=up&name%5B%5D=a%20b&other=1", headers))
+    assert asked == [(Form(TEXT, packed=True), ["up", "a b"])]
+    assert ("Content-Encoding", "gzip") in response.headers
+
+
+def test_a_form_that_is_not_ready_is_answered_later() -> None:
+    later: Future[Blocks] = Future()
+    pending = answer(replace(ROUTES, scrape=lambda form, names: later), "/metrics")
+    assert not pending.done()
+    later.set_result(BLOCKS)
+    assert (pending.result(0).status, pending.result(0).body) == (200, BLOCKS)
 
 
 def test_the_landing_page_is_html_that_is_not_kept() -> None:
@@ -108,7 +128,7 @@ def test_a_scrape_over_the_wire_has_the_exact_type_and_length(
     client.ask("/metrics?name[]=up")
     got = client.answer()
     assert got.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert "vary" not in got.headers
+    assert got.headers["vary"] == "Accept, Accept-Encoding"
     assert got.headers["content-length"] == str(len(got.body))
 
 

@@ -1,0 +1,225 @@
+"""What it costs to publish and to be scraped, beside prometheus_client on the same content.
+
+`python -m bench.exposition [--lines N]`: CPU of the process that serves, the client being another
+one; all kinds of work take their turns in one run, so that a busy machine treats them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from time import process_time_ns
+
+import prometheus_client
+import psutil
+
+from bench.rounds import Cost, Round, costs, timed
+from exporter import catalogue
+from exporter.clock import Clock
+from exporter.samples import Batch, Labels, Sample
+from exporter.telemetry.forms import Form
+from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.process import ProcessTables
+from exporter.telemetry.scrape import Scrape
+from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.text import TEXT
+from exporter.web.routes import Routes
+from exporter.web.server import Server
+
+FAMILY = catalogue.TASK_DURATION
+LINES_PER_CHILD = len(FAMILY.buckets) + 3
+OPERATORS = ("PythonOperator", "DockerOperator", "KubernetesPodOperator", "BashOperator")
+TASKS = 20
+OBSERVATIONS = 5
+CHANGED = (10, 77, 770)
+TURNS = 12
+THEIR_TURNS = 3
+GOAL_TIMES = 100
+GOAL_SENDALL = 5
+GOAL_CHILD_BYTES = 3000
+
+
+def main() -> None:
+    """Fill both, let everything take its turns, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=100_009)
+    children = -(-parser.parse_args().lines // LINES_PER_CHILD)
+    print(f"{children:,} children of {FAMILY.name}: {children * LINES_PER_CHILD:,} lines")
+    store, labels = _filled(children)
+    with _served(store) as scraped, _bare(store) as sent:
+        rounds = {
+            **{f"publish, {n} changed": _published(store, labels, n) for n in CHANGED},
+            "scrape, text": lambda: scraped("identity"),
+            "scrape, gzip": lambda: scraped("gzip"),
+            "bare sendall of the text": sent,
+        }
+        ours = costs(rounds, TURNS)
+        theirs = costs({"generate_latest": _theirs(labels)}, THEIR_TURNS)["generate_latest"]
+    for what, cost in (*ours.items(), ("prometheus_client generate_latest", theirs)):
+        print(f"{what:34} {cost.best / 1000:10.2f} ms  (typical {cost.typical / 1000:.2f})")
+    _verdict(ours, theirs)
+
+
+def _verdict(ours: dict[str, Cost], theirs: Cost) -> None:
+    text, floor = ours["scrape, text"].best, ours["bare sendall of the text"].best
+    mark = "kept" if text <= GOAL_SENDALL * floor else "MISSED"
+    print(f"text scrape vs bare sendall: {text / floor:.1f} x ({mark} <= {GOAL_SENDALL})")
+    cycle = ours["publish, 77 changed"].best + ours["scrape, gzip"].best
+    times = theirs.best / cycle
+    mark = "kept" if times >= GOAL_TIMES else "MISSED"
+    print(f"publish+scrape vs prometheus_client: {times:.0f} x ({mark} >= {GOAL_TIMES})")
+
+
+def _filled(children: int) -> tuple[Store, list[Labels]]:
+    """Return a store with some observations in each child, and print what it takes."""
+    process, clock = psutil.Process(), Clock()
+    before = process.memory_info().rss
+    limits = Limits(0.0, max_histogram_children=children)
+    store = Store(catalogue.FAMILIES, limits, Ledger(None, clock), clock)
+    labels: list[Labels] = [
+        (f"bronze_orders_pipeline_{dag:04}", f"transform_silver_{task:03}", OPERATORS[n % 4])
+        for n in range(children)
+        for dag, task in (divmod(n, TASKS),)
+    ]
+    for of_child, values in zip(labels, _observations(children), strict=True):
+        store.put("bench", Batch(increments=[Sample(FAMILY, of_child, each) for each in values]))
+    filled = process.memory_info().rss
+    for packed in (False, True):
+        store.exposition.body(Form(TEXT, packed))
+    store.publish()
+    state, whole = ((rss - before) / children for rss in (filled, process.memory_info().rss))
+    mark = "kept" if whole <= GOAL_CHILD_BYTES else "MISSED"
+    print(f"RSS per child: state {state:.0f} B, ", end="")
+    print(f"with text and its gzip {whole:.0f} B ({mark} <= {GOAL_CHILD_BYTES})")
+    return store, labels
+
+
+def _observations(children: int) -> Iterator[list[float]]:
+    chance = random.Random(7)
+    for _ in range(children):
+        yield [round(chance.lognormvariate(4, 1.6), 6) for _ in range(OBSERVATIONS)]
+
+
+def _published(store: Store, labels: Sequence[Labels], changed: int) -> Round:
+    chance = random.Random(changed)
+
+    def once() -> float:
+        some = chance.sample(labels, min(changed, len(labels)))
+        store.put("bench", Batch(increments=[Sample(FAMILY, each, 17.0) for each in some]))
+        return timed(store.publish)()
+
+    return once
+
+
+def _theirs(labels: Sequence[Labels]) -> Round:
+    prometheus_client.disable_created_metrics()
+    registry = prometheus_client.CollectorRegistry()
+    histogram = prometheus_client.Histogram(
+        FAMILY.name, FAMILY.help, FAMILY.labels, buckets=FAMILY.buckets, registry=registry
+    )
+    for of_child, values in zip(labels, _observations(len(labels)), strict=True):
+        child = histogram.labels(*of_child)
+        for each in values:
+            child.observe(each)
+    return timed(lambda: prometheus_client.generate_latest(registry))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """A process that connects to a port and reads what it is told to ask for."""
+
+    pipe: Connection
+
+    def read(self, request: bytes, size: int) -> None:
+        """Have `size` bytes read, or one HTTP answer when it is 0; return when it is done."""
+        self.pipe.send((request, size))
+        self.pipe.recv()
+
+
+@contextmanager
+def _reader(port: int) -> Iterator[_Reader]:
+    ours, its = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_read, args=(port, its), daemon=True)
+    process.start()
+    try:
+        yield _Reader(ours)
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _read(port: int, pipe: Connection) -> None:
+    buffer = bytearray(1 << 20)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        while True:
+            request, left = pipe.recv()
+            connection.sendall(request)
+            if not left:
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    head += connection.recv(1 << 16)
+                start, _, rest = head.partition(b"\r\n\r\n")
+                left = int(start.lower().partition(b"content-length: ")[2].split()[0]) - len(rest)
+            while left:
+                left -= connection.recv_into(buffer)
+            pipe.send(None)
+
+
+@contextmanager
+def _served(store: Store) -> Iterator[Callable[[str], float]]:
+    """Serve the store; yield what scrapes it once, with an encoding, and returns the CPU."""
+    routes = Routes(
+        scrape=Scrape(store.exposition, ProcessTables(Clock())),
+        healthy=lambda: None,
+        ready=lambda: None,
+        collectors=list,
+        version="bench",
+    )
+    server = Server(["127.0.0.1:0"], routes)
+    server.start()
+    port = int(server.addresses[0].rpartition(":")[2])
+    try:
+        with _reader(port) as reader:
+
+            def scrape(encoding: str) -> float:
+                lines = ("GET /metrics HTTP/1.1", "Host: bench", f"Accept-Encoding: {encoding}")
+                request = "\r\n".join((*lines, "", "")).encode()
+                began = process_time_ns()
+                reader.read(request, 0)
+                return (process_time_ns() - began) / 1000
+
+            yield scrape
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _bare(store: Store) -> Iterator[Round]:
+    """Yield what sends the text by one system call's worth of Python, the floor of a scrape."""
+    body = store.exposition.body(Form(TEXT))
+    text = b"".join(body.blocks)  # type: ignore[union-attr]
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        _reader(listening.getsockname()[1]) as reader,
+        listening.accept()[0] as connection,
+    ):
+
+        def once() -> float:
+            reader.pipe.send((b"", len(text)))
+            began = process_time_ns()
+            connection.sendall(text)
+            taken = process_time_ns() - began
+            reader.pipe.recv()
+            return taken / 1000
+
+        yield once
+
+
+if __name__ == "__main__":
+    main()
