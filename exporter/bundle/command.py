@@ -53,14 +53,38 @@ def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: 
         found = baselines(settings.baselines_file)
     except ConfigError as error:
         refuse(error, Redactor())
-    _bundled(rules.pages(found, settings.metric_prefix), write, check)
+    _bundled(rules.pages(found, settings.metric_prefix), write, check, alone=True)
 
 
-def _bundled(pages: Mapping[str, str], write: str | None, check: str | None) -> None:
-    from exporter.bundle.pages import outdated, written  # noqa: PLC0415 - as above
+@bundle.command()
+@_write_or_check
+@click.option(
+    "--form", type=click.Choice(["json", "provisioning", "configmap", "crd", "grafana.com"]),
+    default="json", show_default=True, help="What they are delivered to.",
+)  # fmt: skip
+@settings_options("config_file", "metric_prefix")
+def dashboards(write: str | None, check: str | None, form: str, **given: Any) -> None:  # noqa: ANN401 - options
+    """Print the Grafana dashboards for the names of the container_* families."""
+    from exporter import catalogue  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.bundle import delivery  # noqa: PLC0415
+    from exporter.bundle.dashboards import all_dashboards  # noqa: PLC0415
+
+    try:
+        names = catalogue.renamed(loaded(given).metric_prefix)
+        pages = delivery.pages(all_dashboards(), delivery.Form(form), names)
+    except ConfigError as error:
+        refuse(error, Redactor())
+    _bundled(pages, write, check, alone=True)
+
+
+def _bundled(
+    pages: Mapping[str, str], write: str | None, check: str | None, *, alone: bool = False
+) -> None:
+    """Print, write or check; pages that are alone in their folder share it with no others."""
+    from exporter.bundle.pages import outdated, strays, written  # noqa: PLC0415 - as above
 
     if check is not None:
-        stale = outdated(pages, Path(check))
+        stale = outdated(pages, Path(check)) + (strays(pages, Path(check)) if alone else [])
         for path in stale:
             click.echo(f"{path} is not up to date: run `make docs`", err=True)
         sys.exit(1 if stale else 0)

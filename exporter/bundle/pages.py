@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def written(pages: Mapping[str, str], directory: Path) -> list[Path]:
-    """Write the pages below the directory; return those that changed."""
+    """Write the pages into the directory, made if need be; return those that changed."""
+    directory.mkdir(parents=True, exist_ok=True)
     changed = outdated(pages, directory)
     for path in changed:
         path.write_text(pages[path.name], encoding="utf-8")
@@ -22,3 +23,11 @@ def outdated(pages: Mapping[str, str], directory: Path) -> list[Path]:
         if not (directory / name).is_file()
         or (directory / name).read_text(encoding="utf-8") != text
     ]
+
+
+def strays(pages: Mapping[str, str], directory: Path) -> list[Path]:
+    """Return the files of the same kinds that no page is written to: left of earlier ones."""
+    kinds = {Path(name).suffix for name in pages}
+    return sorted(
+        path for path in directory.glob("*") if path.suffix in kinds and path.name not in pages
+    )

@@ -1,0 +1,348 @@
+"""Overview: whether the platform is well, and where to look if it is not."""
+
+from __future__ import annotations
+
+from exporter import catalogue as c
+from exporter.bundle.dashboards import guide, links
+from exporter.bundle.dashboards.dashboard import Dashboard, Row
+from exporter.bundle.dashboards.panel import (
+    BLUE,
+    GREY,
+    ORANGE,
+    RED,
+    STATES,
+    YELLOW,
+    Bars,
+    Lines,
+    Panel,
+    Stat,
+)
+from exporter.bundle.dashboards.query import (
+    RATE,
+    RATIO,
+    SECONDS,
+    Query,
+    Range,
+    grown,
+    highest,
+    of_team,
+    quantile,
+    series,
+    top,
+    total,
+    unpaused,
+)
+from exporter.bundle.dashboards.variables import COMMON, NAMESPACE, TEAM, DataSource, Window
+from exporter.bundle.promql import once, once_each
+
+_TO_DAG = (links.to(links.DAG, "This DAG", "airflow", "dag_id"),)
+
+
+def dashboard() -> Dashboard:
+    """Return the dashboard."""
+    return Dashboard(
+        links.OVERVIEW,
+        "Airflow / Overview",
+        "Is the platform well, and if not, where to look?",
+        (DataSource(), *COMMON, NAMESPACE, TEAM, Window()),
+        (
+            Row("Now", _now()),
+            Row("Work", _work()),
+            Row("DAGs", _dags()),
+            Row("Limits", _limits()),
+            Row("Queries of the performance guide, as written and as meant", guide.panels(), True),
+        ),
+    )
+
+
+def _now() -> tuple[Panel, ...]:
+    finished = total(grown(series(c.TASK_FINISHED)))
+    failed = total(grown(series(c.TASK_FINISHED, 'state=~"failed|up_for_retry"')))
+    heartbeat = highest(series(c.COMPONENT_HEARTBEAT, 'component="scheduler"'))
+    return (
+        Stat(
+            title="Queued",
+            description="Task instances that wait for a worker.",
+            unit="short",
+            queries=(Query(_in_state("queued"), ("airflow",)),),
+            steps=((50, YELLOW), (100, RED)),
+        ),
+        Stat(
+            title="Running",
+            description="Task instances that run.",
+            unit="short",
+            queries=(Query(_in_state("running"), ("airflow",)),),
+            base=BLUE,
+        ),
+        Stat(
+            title="Failed tries",
+            description="Share of the tries that failed, of those finished in the window; "
+            "retried ones count.",
+            unit="percentunit",
+            queries=(Query(f"{failed} / clamp_min({finished}, 1)", ("airflow",), RATIO),),
+            steps=((0.05, YELLOW), (0.2, RED)),
+            high=1,
+            decimals=1,
+        ),
+        Stat(
+            title="Task duration p95",
+            description="95 of 100 tries finished in the window took no longer. The guide calls "
+            "30 minutes a bottleneck; 1 hour means an hour or more.",
+            unit="s",
+            queries=(Query(quantile(0.95, c.TASK_DURATION), ("airflow",), Range(0, 3600)),),
+            steps=((600, YELLOW), (1800, RED)),
+            decimals=1,
+        ),
+        Stat(
+            title="Scheduler heartbeat",
+            description="Age of the newest heartbeat of a scheduler: above 30 s it is late, and "
+            "Airflow itself then calls it unhealthy.",
+            unit="s",
+            queries=(Query(f"time() - {heartbeat}", ("airflow",), Range(-5, 600)),),
+            steps=((30, YELLOW), (60, RED)),
+            low=None,
+            decimals=0,
+        ),
+        Stat(
+            title="Fullest container",
+            description="Working set of the container that is closest to its memory limit, as a "
+            "share of it: above 80 % it should get more, above 95 % it is about to be killed.",
+            unit="percentunit",
+            queries=(Query(_fullest(), ("airflow",), Range(0, 1.2)),),
+            steps=((0.8, YELLOW), (0.95, RED)),
+            links=(links.to(links.WORKERS, "Workers & containers", "airflow"),),
+            decimals=0,
+        ),
+        Stat(
+            title="Rows written",
+            description="Rows that successful tries have told, a second.",
+            unit="rowsps",
+            queries=(
+                Query(
+                    total(once(f"rate({series(c.ROWS_PROCESSED)}[{RATE}])")),
+                    ("airflow",),
+                    Range(0, 1e9),
+                ),
+            ),
+            base=BLUE,
+            links=(links.to(links.DATA, "Data & baselines", "airflow"),),
+        ),
+        Stat(
+            title="Firing alerts",
+            description="Alerts of the bundled rules that fire now; 0 as well where the rules are "
+            "not loaded.",
+            unit="short",
+            queries=(
+                Query(
+                    'count(ALERTS{airflow=~"$airflow", alertname=~"(Airflow|Data).+", '
+                    'alertstate="firing"}) or vector(0)'
+                ),
+            ),
+            steps=((1, RED),),
+        ),
+    )
+
+
+def _in_state(state: str) -> str:
+    return total(once(series(c.TASK_INSTANCE_STATE, f'state="{state}"')))
+
+
+def _fullest() -> str:
+    used, limit = (
+        once_each(series(family, 'namespace=~"$namespace"'))
+        for family in (c.CONTAINER_WORKING_SET, c.CONTAINER_MEMORY_LIMIT)
+    )
+    return highest(f"{used} / ({limit} > 0)")
+
+
+def _work() -> tuple[Panel, ...]:
+    return (
+        Lines(
+            title="Task instances by state",
+            description="Task instances that are not done yet. Queued that grows while running "
+            "does not: workers, pools or a limit are the bottleneck.",
+            unit="short",
+            queries=(
+                Query(total(once(series(c.TASK_INSTANCE_STATE)), "state"), ("airflow", "state")),
+            ),
+            width=12,
+            colours=STATES,
+        ),
+        Lines(
+            title="Tries finished, by outcome",
+            description="Tries that finished in the window before each moment.",
+            unit="short",
+            queries=(Query(total(grown(series(c.TASK_FINISHED)), "state"), ("airflow", "state")),),
+            width=12,
+            colours=STATES,
+        ),
+        Lines(
+            title="Longest wait in a queue",
+            description="Age of the oldest task instance that waits for a worker, by queue.",
+            unit="s",
+            queries=(
+                Query(highest(series(c.QUEUE_OLDEST_WAIT), "queue"), ("airflow", "queue"), SECONDS),
+            ),
+            steps=((60, YELLOW), (300, RED)),
+        ),
+        Lines(
+            title="Queue wait p95",
+            description="From queued to started, of the tries finished in the window, by queue.",
+            unit="s",
+            queries=(
+                Query(
+                    quantile(0.95, c.TASK_QUEUE_WAIT, "queue"),
+                    ("airflow", "queue"),
+                    Range(0, 3600),
+                ),
+            ),
+        ),
+        Lines(
+            title="Workers wanted",
+            description="Workers that each queue needs for what runs, waits and is due: what an "
+            "autoscaler should follow.",
+            unit="short",
+            queries=(Query(highest(series(c.WORKERS_DESIRED), "queue"), ("airflow", "queue")),),
+        ),
+    )
+
+
+def _dags() -> tuple[Panel, ...]:
+    failed = grown(series(c.TASK_FINISHED, 'state=~"failed|up_for_retry"'))
+    late = f"clamp_min(time() - {highest(series(c.DAG_NEXT_RUN), 'dag_id')}, 0)"
+    seconds = grown(series(f"{c.TASK_DURATION.name}_sum"))
+    ranked = ("airflow", "dag_id")
+    return (
+        _ranking(
+            "Slowest tasks p95, by DAG",
+            "95 of 100 tries of the DAG's tasks finished in the window took no longer.",
+            "s",
+            Query(
+                top(of_team(f"({quantile(0.95, c.TASK_DURATION, 'dag_id')})")),
+                ranked,
+                Range(0, 3600),
+            ),
+            steps=((600, YELLOW), (1800, RED)),
+        ),
+        _ranking(
+            "Failed tries, by DAG",
+            "Tries that failed in the window, retried ones included.",
+            "short",
+            Query(top(of_team(total(failed, "dag_id"))), ranked),
+            steps=((1, ORANGE), (10, RED)),
+            decimals=0,
+        ),
+        _ranking(
+            "Time spent in tasks, by DAG",
+            "Seconds of all tries that finished in the window: where the workers' time goes.",
+            "s",
+            Query(top(of_team(total(seconds, "dag_id"))), ranked, Range(0, 1e8)),
+            base=BLUE,
+        ),
+        _ranking(
+            "Next run overdue",
+            "How long ago the scheduler should have created the next run; without the DAGs that "
+            "are paused.",
+            "s",
+            Query(top(of_team(unpaused(late))), ranked, SECONDS),
+            steps=((60, YELLOW), (300, RED)),
+        ),
+        _ranking(
+            "Longest without success",
+            "Time since a run of the DAG last ended with success; without the paused DAGs. What "
+            "is too long depends on the schedule: the alert knows it.",
+            "s",
+            Query(
+                top(of_team(unpaused(f"time() - {highest(series(c.DAG_LAST_SUCCESS), 'dag_id')}"))),
+                ranked,
+                Range(0, 1e9),
+            ),
+            base=BLUE,
+        ),
+        Lines(
+            title="DAG runs finished, by outcome",
+            description="Runs that finished in the window before each moment.",
+            unit="short",
+            queries=(
+                Query(
+                    total(of_team(grown(series(c.DAG_RUN_FINISHED))), "state"),
+                    ("airflow", "state"),
+                ),
+            ),
+            colours=STATES,
+        ),
+    )
+
+
+def _ranking(
+    title: str,
+    description: str,
+    unit: str,
+    query: Query,
+    *,
+    steps: tuple[tuple[float, str], ...] = (),
+    base: str = "green",
+    decimals: int | None = None,
+) -> Bars:
+    return Bars(
+        title=title,
+        description=description,
+        unit=unit,
+        queries=(query,),
+        steps=steps,
+        base=base,
+        decimals=decimals,
+        links=_TO_DAG,
+    )
+
+
+def _limits() -> tuple[Panel, ...]:
+    taken = total(once(series(c.POOL_SLOTS, 'state=~"running|queued"')), "pool")
+    active = highest(series(c.DAG_ACTIVE_RUNS), "dag_id")
+    most = highest(series(c.DAG_MAX_ACTIVE_RUNS), "dag_id")
+    share = of_team(f"{active} / ({most} > 0)")
+    return (
+        Bars(
+            title="Pools in use",
+            description="Slots of each pool that running and queued task instances take. A full "
+            "pool holds tasks back, whatever the workers could do.",
+            unit="percentunit",
+            queries=(
+                Query(
+                    top(f"{taken} / {highest(series(c.POOL_SIZE), 'pool')}"),
+                    ("airflow", "pool"),
+                    Range(0, 2),
+                ),
+            ),
+            steps=((0.8, YELLOW), (0.95, RED)),
+            high=1,
+        ),
+        Bars(
+            title="Active runs of what a DAG may have",
+            description="Queued and running runs over max_active_runs: at 100 % the scheduler "
+            "starts no other.",
+            unit="percentunit",
+            queries=(Query(top(share), ("airflow", "dag_id"), Range(0, 10)),),
+            steps=((0.8, YELLOW), (1, ORANGE)),
+            high=1,
+            links=_TO_DAG,
+        ),
+        Stat(
+            title="DAGs",
+            description="DAGs that are not stale, by whether they are paused.",
+            unit="short",
+            queries=(Query(total(once(series(c.DAGS)), "state"), ("airflow", "state")),),
+            width=4,
+            height=8,
+            base=GREY,
+        ),
+        Stat(
+            title="Broken DAG files",
+            description="DAG files that fail to import: their DAGs do not run.",
+            unit="short",
+            queries=(Query(highest(series(c.DAG_IMPORT_ERRORS)), ("airflow",)),),
+            width=4,
+            height=8,
+            steps=((1, RED),),
+        ),
+    )
