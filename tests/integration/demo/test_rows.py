@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any
@@ -32,6 +32,9 @@ FAMILIES = {
 } | {catalogue.BASELINE_ACTUAL.name}  # fmt: skip
 STAGES = {"bronze", "silver", "gold"}
 
+KILLS = 5
+
+Exporter = AbstractContextManager[ExporterProcess]
 Totals = Mapping[tuple[str, str, str], float]
 """By family, DAG and task."""
 
@@ -54,27 +57,34 @@ def test_every_family_of_rows_moves_in_the_demo(tmp_path: Path) -> None:
 
 
 def test_what_the_demo_told_is_what_the_exporter_counts(tmp_path: Path) -> None:
-    address = f"127.0.0.1:{free_port()}"
-    token_file = tmp_path / "token"
-    token_file.write_text("of-the-demo\n", encoding="ascii")
-    demo = Demo(tmp_path / "demo", pace=PACE, intake=address, token_file=token_file)
-    demo.start()  # Makes the database: the exporter looks at it before anything is told.
-    demo.stop(2.0)
-    asks = ("--web.intake-token-file", str(token_file))
-    with (
-        exporter_of(demo, tmp_path, address, asks) as daemon,
-        structlog.testing.capture_logs() as logs,
-    ):
+    demo, run = set_up(tmp_path)
+    with run() as daemon, structlog.testing.capture_logs() as logs:
         demo.start()
-        deadline = monotonic() + PATIENCE_SECONDS
-        while not in_every_way(told(logs)):
-            assert monotonic() < deadline, told(logs)
-            sleep(0.2)
+        wait_until_told_in_every_way(logs)
         demo.stop(2.0)
         wait_until_settled(daemon, time() + SETTLED_SECONDS)
         counted = totals(daemon)
     assert counted == expected(told(logs))
     assert not [each for each in logs if each["event"] == "demo.push_refused"]
+
+
+def test_what_the_demo_told_counts_once_however_often_the_exporter_is_killed(
+    tmp_path: Path,
+) -> None:
+    demo, run = set_up(tmp_path, "--state.path", str(tmp_path / "state"))
+    with structlog.testing.capture_logs() as logs:
+        with run():
+            demo.start()
+        # Each leaves its block by being killed; tasks go on telling while there is none.
+        for _ in range(KILLS):
+            with run():
+                wait_until_told(logs, len(told(logs)) + 5)
+        with run() as daemon:
+            wait_until_told_in_every_way(logs)
+            demo.stop(2.0)
+            wait_until_settled(daemon, time() + SETTLED_SECONDS)
+            counted = totals(daemon)
+    assert counted == expected(told(logs))
 
 
 def test_a_taken_port_for_pushes_does_not_keep_the_demo_from_starting(tmp_path: Path) -> None:
@@ -98,18 +108,42 @@ def test_a_taken_port_for_pushes_does_not_keep_the_demo_from_starting(tmp_path: 
     assert "127.0.0.1:10113" not in log
 
 
-@contextmanager
-def exporter_of(
-    demo: Demo, directory: Path, address: str, options: Iterable[str] = ()
-) -> Iterator[ExporterProcess]:
-    """Run an exporter on the demo's database, ready when this yields."""
-    dbt = dbt_path(directory / "demo")
-    told = ("--web.enable-intake", "--web.intake-address", address, "--dbt.path", str(dbt))
-    environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": demo.dsn}
-    with ExporterProcess(directory, *FAST, *told, *options, environment=environment) as daemon:
-        daemon.wait_ready(30)
-        wait_until_settled(daemon, time())
-        yield daemon
+def set_up(directory: Path, *options: str) -> tuple[Demo, Callable[[], Exporter]]:
+    """Return a demo whose database is there, and what runs an exporter on it, settled."""
+    token_file = directory / "token"
+    token_file.write_text("of-the-demo\n", encoding="ascii")
+    address = f"127.0.0.1:{free_port()}"
+    demo = Demo(directory / "demo", pace=PACE, intake=address, token_file=token_file)
+    demo.start()  # Makes the database: the exporter looks at it before anything is told.
+    demo.stop(2.0)
+    arguments = (
+        "--web.enable-intake", "--web.intake-address", address, "--web.intake-token-file",
+        str(token_file), "--dbt.path", str(dbt_path(directory / "demo")), *options,
+    )  # fmt: skip
+
+    @contextmanager
+    def run() -> Iterator[ExporterProcess]:
+        environment = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": demo.dsn}
+        with ExporterProcess(directory, *FAST, *arguments, environment=environment) as daemon:
+            daemon.wait_ready(30)
+            wait_until_settled(daemon, time())
+            yield daemon
+
+    return demo, run
+
+
+def wait_until_told(logs: Iterable[Mapping[str, Any]], count: int) -> None:
+    deadline = monotonic() + PATIENCE_SECONDS
+    while len(told(logs)) < count:
+        assert monotonic() < deadline, told(logs)
+        sleep(0.1)
+
+
+def wait_until_told_in_every_way(logs: Iterable[Mapping[str, Any]]) -> None:
+    deadline = monotonic() + PATIENCE_SECONDS
+    while not in_every_way(told(logs)):
+        assert monotonic() < deadline, told(logs)
+        sleep(0.2)
 
 
 def told(logs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
