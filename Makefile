@@ -10,7 +10,7 @@ SEEDS ?= 5
 TRIES ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition airflow-test exactness schemas docs golden lock clean
+.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions airflow-test exactness schemas docs golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,9 @@ bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API
 	$(BIN)/python -m bench.containers
 
+bench-regressions: $(STAMP) ## false alarms and detections of the rule for regressions
+	$(BIN)/python -m bench.regressions
+
 bench-exposition: $(STAMP) ## cost of a scrape of LINES lines (default 100009) beside prometheus_client
 	$(BIN)/python -m bench.exposition --lines $(LINES)
 
@@ -74,7 +77,7 @@ golden: $(STAMP) ## write the golden scrape again; read its diff
 	$(BIN)/python -m pytest -q tests/scrape --update-golden
 
 lock: $(STAMP) ## resolve the dependencies again
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra report --universal --python-version 3.10 --generate-hashes \
 		--no-header --quiet --upgrade -o deploy/requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.10 \
 		--generate-hashes --no-header --quiet --upgrade -c deploy/requirements.txt -o tests/requirements.txt

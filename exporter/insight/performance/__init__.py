@@ -1,0 +1,1 @@
+"""What past tries and runs tell of performance: pure functions, for commands that end."""
