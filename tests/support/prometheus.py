@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 
 NO_PROMETHEUS = "there is no Prometheus: install Debian's package prometheus"
 _CONFIG = """
-global: {{scrape_interval: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: {every}, evaluation_interval: 1s}}
 rule_files: {rules}
 scrape_configs:
   - job_name: airflow
@@ -31,12 +31,20 @@ def prometheus_binary() -> str | None:
 
 
 class Prometheus:
-    """A server that scrapes targets every second."""
+    """A server that scrapes targets, every second unless told otherwise."""
 
     def __init__(
-        self, directory: Path, targets: Sequence[str], airflow: str, rules: Sequence[Path] = ()
+        self,
+        directory: Path,
+        targets: Sequence[str],
+        airflow: str,
+        rules: Sequence[Path] = (),
+        every: str = "1s",
     ) -> None:
-        """Start with its files in `directory`; `airflow` is the label of the targets."""
+        """Start with its files in `directory`; `airflow` is the label of the targets.
+
+        What `tsdb` there holds is served as well.
+        """
         self.port = free_port()
         config = directory / "prometheus.yml"
         config.write_text(
@@ -44,6 +52,7 @@ class Prometheus:
                 rules=json.dumps([str(each) for each in rules]),
                 targets=json.dumps(list(targets)),
                 airflow=airflow,
+                every=every,
             )
         )
         self._child = Child.start(
@@ -72,9 +81,10 @@ class Prometheus:
         """Return the address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """Return the labels and values of an instant query."""
-        answer = json.loads(self._get(f"/api/v1/query?{urlencode({'query': expression})}")[1])
+    def query(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
+        """Return the labels and values of an instant query, now or at a moment."""
+        asked = {"query": expression, **({} if at is None else {"time": at})}
+        answer = json.loads(self._get(f"/api/v1/query?{urlencode(asked)}")[1])
         if answer["status"] != "success":
             raise RuntimeError(answer)
         result: list[dict[str, Any]] = answer["data"]["result"]
