@@ -62,16 +62,27 @@ def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: 
     "--form", type=click.Choice(["json", "provisioning", "configmap", "crd", "grafana.com"]),
     default="json", show_default=True, help="What they are delivered to.",
 )  # fmt: skip
+@click.option(
+    "--set", "assignments", metavar="NAME=VALUE", multiple=True,
+    help="Another value of a threshold that colours go by. May be repeated.",
+)  # fmt: skip
 @settings_options("config_file", "metric_prefix")
-def dashboards(write: str | None, check: str | None, form: str, **given: Any) -> None:  # noqa: ANN401 - options
+def dashboards(
+    write: str | None,
+    check: str | None,
+    form: str,
+    assignments: tuple[str, ...],
+    **given: Any,  # noqa: ANN401 - one argument an option
+) -> None:
     """Print the Grafana dashboards for the names of the container_* families."""
     from exporter import catalogue  # noqa: PLC0415 - `--help` must not wait for it
-    from exporter.bundle import delivery  # noqa: PLC0415
+    from exporter.bundle import delivery, thresholds  # noqa: PLC0415
     from exporter.bundle.dashboards import all_dashboards  # noqa: PLC0415
 
     try:
         names = catalogue.renamed(loaded(given).metric_prefix)
-        pages = delivery.pages(all_dashboards(), delivery.Form(form), names)
+        limits = thresholds.chosen(assignments)
+        pages = delivery.pages(all_dashboards(), delivery.Form(form), names, limits)
     except ConfigError as error:
         refuse(error, Redactor())
     _bundled(pages, write, check, alone=True)

@@ -34,12 +34,18 @@ class Form(Enum):
     """Files that ask for the data source when they are imported, as grafana.com wants them."""
 
 
-def pages(dashboards: Iterable[Dashboard], form: Form, names: Mapping[str, str]) -> dict[str, str]:
+def pages(
+    dashboards: Iterable[Dashboard],
+    form: Form,
+    names: Mapping[str, str],
+    limits: Mapping[str, float],
+) -> dict[str, str]:
     """Return the text of each file by its name; raise ConfigError when one is too large.
 
-    `names` are other names of families: what `catalogue.renamed` returns.
+    `names` are other names of families: what `catalogue.renamed` returns. `limits` are the values
+    of the thresholds that colours go by: what `thresholds.chosen` returns.
     """
-    models = [dashboard.model(names) for dashboard in dashboards]
+    models = [dashboard.model(names, limits) for dashboard in dashboards]
     if form in (Form.CONFIG_MAP, Form.CUSTOM_RESOURCE):
         resource = _config_map if form is Form.CONFIG_MAP else _custom_resource
         return {f"{model['uid']}.yaml": _small(_yaml(resource(model)), model) for model in models}

@@ -16,6 +16,7 @@ from exporter.bundle.dashboards.panel import (
     Panel,
     Stat,
     Table,
+    up_to,
 )
 from exporter.bundle.dashboards.query import (
     BYTES,
@@ -103,7 +104,7 @@ def _now() -> tuple[Panel, ...]:
             description="Share of the tries that failed, retried ones included.",
             unit="percentunit",
             queries=(Query(f"{failed} / clamp_min({total(_finished())}, 1)", ("airflow",), RATIO),),
-            steps=((0.05, YELLOW), (0.2, RED)),
+            steps=up_to("failure_ratio", early=0.25),
             high=1,
             decimals=1,
         ),
@@ -113,7 +114,7 @@ def _now() -> tuple[Panel, ...]:
             "hour or more.",
             unit="s",
             queries=(Query(quantile(0.95, c.TASK_DURATION, of=OF_TASK), ("airflow",), _BUCKETS),),
-            steps=((600, YELLOW), (1800, RED)),
+            steps=up_to("task_p95_seconds", early=1 / 3),
             decimals=1,
         ),
         Stat(
@@ -167,7 +168,7 @@ def _now() -> tuple[Panel, ...]:
             "where that is the longest; without the paused ones.",
             unit="s",
             queries=(Query(highest(of_team(unpaused(late))), ("airflow",), SECONDS),),
-            steps=((60, YELLOW), (300, RED)),
+            steps=up_to("dag_overdue_seconds", early=0.1),
             decimals=0,
         ),
     )
@@ -206,7 +207,7 @@ def _duration() -> tuple[Panel, ...]:
             description="95 of 100 tries of the task finished in the window took no longer.",
             unit="s",
             queries=(Query(top(of_team(f"({tasks})")), _TASK, _BUCKETS),),
-            steps=((600, YELLOW), (1800, RED)),
+            steps=up_to("task_p95_seconds", early=1 / 3),
             links=_TO_TASK,
         ),
     )

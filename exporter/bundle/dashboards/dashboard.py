@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -43,8 +43,11 @@ class Dashboard:
         """All panels, those of collapsed rows as well."""
         return tuple(panel for row in self.rows for panel in row.panels)
 
-    def model(self, names: Mapping[str, str]) -> dict[str, Any]:
-        """Return what is imported, with the families under these other names."""
+    def model(self, names: Mapping[str, str], limits: Mapping[str, float]) -> dict[str, Any]:
+        """Return what is imported, with the families under these other names.
+
+        `limits` are the values of all thresholds.
+        """
         document = {
             "uid": self.uid,
             "title": self.title,
@@ -61,34 +64,34 @@ class Dashboard:
             "links": [_others()],
             "annotations": {"list": _annotations()},
             "templating": {"list": [each.model() for each in self.variables]},
-            "panels": list(placed(self.rows, [each.name for each in self.variables])),
+            "panels": list(self._placed(limits)),
         }
         renamed: dict[str, Any] = _renamed(document, names)
         return renamed
 
-
-def placed(rows: Sequence[Row], variables: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield the panels at their places, the heads of rows among them."""
-    numbers = count(1)
-    top = 0
-    for row in rows:
-        head = {
-            "id": next(numbers),
-            "type": "row",
-            "title": row.title,
-            "collapsed": row.collapsed,
-            "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
-        }
-        places = list(_flow(row.panels, top + 1))
-        models = [
-            panel.model(next(numbers), place, variables)
-            for panel, place in zip(row.panels, places, strict=True)
-        ]
-        yield {**head, "panels": models if row.collapsed else []}
-        if not row.collapsed:
-            yield from models
-        end = max((place["y"] + place["h"] for place in places), default=top + 1)
-        top = top + 1 if row.collapsed else end
+    def _placed(self, limits: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+        """Yield the panels at their places, the heads of rows among them."""
+        variables = [each.name for each in self.variables]
+        numbers = count(1)
+        top = 0
+        for row in self.rows:
+            head = {
+                "id": next(numbers),
+                "type": "row",
+                "title": row.title,
+                "collapsed": row.collapsed,
+                "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
+            }
+            places = list(_flow(row.panels, top + 1))
+            models = [
+                panel.model(next(numbers), place, variables, limits)
+                for panel, place in zip(row.panels, places, strict=True)
+            ]
+            yield {**head, "panels": models if row.collapsed else []}
+            if not row.collapsed:
+                yield from models
+            end = max((place["y"] + place["h"] for place in places), default=top + 1)
+            top = top + 1 if row.collapsed else end
 
 
 def _flow(panels: Sequence[Panel], top: int) -> Iterator[dict[str, int]]:

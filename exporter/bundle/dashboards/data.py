@@ -10,8 +10,10 @@ from exporter.bundle.dashboards.panel import (
     GREEN,
     ORANGE,
     RED,
+    ROOM,
     YELLOW,
     Bars,
+    Limit,
     Lines,
     Panel,
     Stat,
@@ -45,8 +47,6 @@ _BY_STAGE = ("pipeline", "stage")
 _STAGE = ("airflow", *_BY_STAGE)
 _TASK = ("airflow", "dag_id", "task_id")
 _ROWS = Range(0, 1e12)
-_MISSED = ((0, YELLOW), (0.1, GREEN))
-"""Below 0 a baseline is missed, and little is left below a tenth."""
 
 
 def dashboard() -> Dashboard:
@@ -224,7 +224,7 @@ def _baselines() -> tuple[Panel, ...]:
             ),
             width=12,
             height=10,
-            steps=_MISSED,
+            steps=ROOM,
             base=RED,
             low=-1,
             high=1,
@@ -257,7 +257,7 @@ def _baselines() -> tuple[Panel, ...]:
                 ),
             ),
             width=24,
-            steps=((0, GREEN),),
+            steps=((Limit("baseline_headroom"), GREEN),),
             base=RED,
             low=None,
         ),

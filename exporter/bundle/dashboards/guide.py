@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter import catalogue as c
-from exporter.bundle.dashboards.panel import RED, YELLOW, Lines, Panel
+from exporter.bundle.dashboards.panel import Lines, Panel, Steps, up_to
 from exporter.bundle.dashboards.query import (
     BYTES,
     RATE,
@@ -38,7 +38,7 @@ def _as_written(title: str, description: str, unit: str, query: Query) -> Lines:
 
 def _as_meant(
     title: str, description: str, unit: str, query: Query,
-    steps: tuple[tuple[float, str], ...] = (),
+    steps: Steps = (),
 ) -> Lines:  # fmt: skip
     return Lines(
         title=f"{title}, as meant",
@@ -74,7 +74,7 @@ def _durations() -> tuple[Panel, ...]:
                 ("airflow", "dag_id"),
                 Range(0, 3600),
             ),
-            ((600, YELLOW), (1800, RED)),
+            up_to("task_p95_seconds", early=1 / 3),
         ),
     )
 
@@ -145,7 +145,7 @@ def _queue() -> tuple[Panel, ...]:
             "By installation, each counted once.",
             "short",
             Query(total(once(series(c.TASK_INSTANCE_STATE, 'state="queued"'))), ("airflow",)),
-            ((50, YELLOW), (100, RED)),
+            up_to("queued_tasks"),
         ),
     )
 

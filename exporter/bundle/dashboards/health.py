@@ -17,6 +17,7 @@ from exporter.bundle.dashboards.panel import (
     Panel,
     Stat,
     Table,
+    up_to,
 )
 from exporter.bundle.dashboards.query import (
     BYTES,
@@ -91,7 +92,7 @@ def _now() -> tuple[Panel, ...]:
             description="Age of the last good sample of the collector where it is the oldest.",
             unit="s",
             queries=(Query(highest(age), ("airflow",), Range(-5, 120)),),
-            steps=((30, YELLOW), (300, RED)),
+            steps=up_to("sample_age_seconds", early=0.2),
             low=None,
             decimals=0,
         ),
@@ -156,11 +157,11 @@ def _components() -> tuple[Panel, ...]:
     return (
         Lines(
             title="Heartbeat age",
-            description="Of the newest heartbeat of each component; Airflow calls a scheduler "
-            "unhealthy after 30 s.",
+            description="Of the newest heartbeat of each component. The exporter reads it once a "
+            "minute, so up to a minute is nothing.",
             unit="s",
             queries=(Query(age, by, Range(-5, 600)),),
-            steps=((30, YELLOW), (60, RED)),
+            steps=up_to("heartbeat_seconds", early=0.75),
             low=None,
         ),
         Bars(
@@ -178,7 +179,7 @@ def _components() -> tuple[Panel, ...]:
             queries=(
                 Query(highest(series(c.METADATA_CLOCK_SKEW), "component"), by, Range(-60, 60)),
             ),
-            steps=((5, YELLOW), (30, RED)),
+            steps=up_to("clock_skew_seconds"),
             low=None,
         ),
         Lines(
@@ -235,7 +236,7 @@ def _collectors() -> tuple[Panel, ...]:
             description="How old what is scraped is, by collector.",
             unit="s",
             queries=(Query(highest(age, *_BY_COLLECTOR), _COLLECTOR, Range(-5, 120)),),
-            steps=((30, YELLOW), (300, RED)),
+            steps=up_to("sample_age_seconds", early=0.2),
             low=None,
         ),
         Lines(
@@ -291,7 +292,7 @@ def _series() -> tuple[Panel, ...]:
                     top(highest(series(c.SERIES), "family")), ("airflow", "family"), Range(0, 1e6)
                 ),
             ),
-            steps=((8000, YELLOW), (10000, ORANGE)),
+            steps=up_to("histogram_cap", ORANGE, early=0.8),
         ),
         Bars(
             title="Label sets dropped, by family",
@@ -320,7 +321,7 @@ def _series() -> tuple[Panel, ...]:
             queries=(
                 Query(highest(series("scrape_duration_seconds"), *_BY_EXPORTER), _EXPORTER, _SHORT),
             ),
-            steps=((1, YELLOW), (5, RED)),
+            steps=up_to("scrape_seconds", early=0.2),
         ),
         Bars(
             title="Requests answered",

@@ -7,6 +7,7 @@ from exporter.bundle.dashboards import guide, links
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
 from exporter.bundle.dashboards.panel import (
     BLUE,
+    FULL,
     GREY,
     ORANGE,
     RED,
@@ -16,6 +17,8 @@ from exporter.bundle.dashboards.panel import (
     Lines,
     Panel,
     Stat,
+    Steps,
+    up_to,
 )
 from exporter.bundle.dashboards.query import (
     RATE,
@@ -65,7 +68,7 @@ def _now() -> tuple[Panel, ...]:
             description="Task instances that wait for a worker.",
             unit="short",
             queries=(Query(_in_state("queued"), ("airflow",)),),
-            steps=((50, YELLOW), (100, RED)),
+            steps=up_to("queued_tasks"),
         ),
         Stat(
             title="Running",
@@ -80,7 +83,7 @@ def _now() -> tuple[Panel, ...]:
             "retried ones count.",
             unit="percentunit",
             queries=(Query(f"{failed} / clamp_min({finished}, 1)", ("airflow",), RATIO),),
-            steps=((0.05, YELLOW), (0.2, RED)),
+            steps=up_to("failure_ratio", early=0.25),
             high=1,
             decimals=1,
         ),
@@ -90,16 +93,16 @@ def _now() -> tuple[Panel, ...]:
             "30 minutes a bottleneck; 1 hour means an hour or more.",
             unit="s",
             queries=(Query(quantile(0.95, c.TASK_DURATION), ("airflow",), Range(0, 3600)),),
-            steps=((600, YELLOW), (1800, RED)),
+            steps=up_to("task_p95_seconds", early=1 / 3),
             decimals=1,
         ),
         Stat(
             title="Scheduler heartbeat",
-            description="Age of the newest heartbeat of a scheduler: above 30 s it is late, and "
-            "Airflow itself then calls it unhealthy.",
+            description="Age of the newest heartbeat of a scheduler. The exporter reads it once a "
+            "minute, so up to a minute is nothing.",
             unit="s",
             queries=(Query(f"time() - {heartbeat}", ("airflow",), Range(-5, 600)),),
-            steps=((30, YELLOW), (60, RED)),
+            steps=up_to("heartbeat_seconds", early=0.75),
             low=None,
             decimals=0,
         ),
@@ -109,7 +112,7 @@ def _now() -> tuple[Panel, ...]:
             "share of it: above 80 % it should get more, above 95 % it is about to be killed.",
             unit="percentunit",
             queries=(Query(_fullest(), ("airflow",), Range(0, 1.2)),),
-            steps=((0.8, YELLOW), (0.95, RED)),
+            steps=FULL,
             links=(links.to(links.WORKERS, "Workers & containers", "airflow"),),
             decimals=0,
         ),
@@ -183,7 +186,7 @@ def _work() -> tuple[Panel, ...]:
             queries=(
                 Query(highest(series(c.QUEUE_OLDEST_WAIT), "queue"), ("airflow", "queue"), SECONDS),
             ),
-            steps=((60, YELLOW), (300, RED)),
+            steps=up_to("pool_full_seconds", early=0.2),
         ),
         Lines(
             title="Queue wait p95",
@@ -222,7 +225,7 @@ def _dags() -> tuple[Panel, ...]:
                 ranked,
                 Range(0, 3600),
             ),
-            steps=((600, YELLOW), (1800, RED)),
+            steps=up_to("task_p95_seconds", early=1 / 3),
         ),
         _ranking(
             "Failed tries, by DAG",
@@ -245,7 +248,7 @@ def _dags() -> tuple[Panel, ...]:
             "are paused.",
             "s",
             Query(top(of_team(unpaused(late))), ranked, SECONDS),
-            steps=((60, YELLOW), (300, RED)),
+            steps=up_to("dag_overdue_seconds", early=0.1),
         ),
         _ranking(
             "Longest without success",
@@ -280,7 +283,7 @@ def _ranking(
     unit: str,
     query: Query,
     *,
-    steps: tuple[tuple[float, str], ...] = (),
+    steps: Steps = (),
     base: str = "green",
     decimals: int | None = None,
 ) -> Bars:

@@ -11,7 +11,34 @@ from exporter.bundle.dashboards.query import Query
 
 DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "text"
-Steps = tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A threshold by its name, or a part of it."""
+
+    name: str
+    part: float = 1
+
+    def value(self, limits: Mapping[str, float]) -> float:
+        """Return the value, given those of all thresholds."""
+        return round(limits[self.name] * self.part, 6)
+
+
+Steps = tuple[tuple[float | Limit, str], ...]
+
+
+def up_to(name: str, colour: str = RED, early: float = 0.5) -> Steps:
+    """Colour what has reached a threshold, and yellow what has reached so much of it."""
+    return ((Limit(name, early), YELLOW), (Limit(name), colour))
+
+
+FULL: Final[Steps] = (
+    (Limit("memory_ratio"), YELLOW),
+    (Limit("memory_critical_ratio"), RED),
+)
+ROOM: Final[Steps] = ((Limit("baseline_headroom"), YELLOW), (0.1, GREEN))
+"""On red: below the threshold a baseline is missed, and below a tenth little is left."""
 STATES: Final = {
     "running": GREEN,
     "success": "dark-green",
@@ -49,9 +76,16 @@ class Panel:
     """Whether the query is as the performance guide has it, variables and all."""
 
     def model(
-        self, number: int, place: Mapping[str, int], variables: Collection[str]
+        self,
+        number: int,
+        place: Mapping[str, int],
+        variables: Collection[str],
+        limits: Mapping[str, float],
     ) -> dict[str, Any]:
-        """Return the panel with its number, at its place; links keep the variables."""
+        """Return the panel with its number, at its place; links keep the variables.
+
+        `limits` are the values of all thresholds.
+        """
         return {
             "id": number,
             "type": self.type,
@@ -65,7 +99,7 @@ class Panel:
             ],
             "fieldConfig": {
                 "defaults": {
-                    **self._defaults(),
+                    **self._defaults(limits),
                     "links": [link.model(variables) for link in self.links],
                 },
                 "overrides": self._overrides(),
@@ -91,10 +125,13 @@ class Panel:
     def _asking(self) -> dict[str, Any]:
         return {"instant": False, "range": True, "format": "time_series"}
 
-    def _defaults(self) -> dict[str, Any]:
+    def _defaults(self, limits: Mapping[str, float]) -> dict[str, Any]:
         steps: list[dict[str, Any]] = [{"color": self.base, "value": None}]
-        steps += [{"color": colour, "value": value} for value, colour in self.steps]
-        limits = {"min": self.low, "max": self.high, "decimals": self.decimals}
+        steps += [
+            {"color": colour, "value": at.value(limits) if isinstance(at, Limit) else at}
+            for at, colour in self.steps
+        ]
+        bounds = {"min": self.low, "max": self.high, "decimals": self.decimals}
         return {
             "unit": self.unit,
             "color": {"mode": self._colour_mode()},
@@ -102,7 +139,7 @@ class Panel:
             "mappings": [],
             "thresholds": {"mode": "absolute", "steps": steps},
             "noValue": "No data",
-            **{name: value for name, value in limits.items() if value is not None},
+            **{name: value for name, value in bounds.items() if value is not None},
         }
 
     def _colour_mode(self) -> str:

@@ -7,14 +7,17 @@ from exporter.bundle.dashboards import links
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
 from exporter.bundle.dashboards.panel import (
     BLUE,
+    FULL,
     ORANGE,
     RED,
+    ROOM,
     YELLOW,
     Bars,
     Lines,
     Panel,
     Stat,
     Table,
+    up_to,
 )
 from exporter.bundle.dashboards.query import (
     BYTES,
@@ -37,7 +40,6 @@ from exporter.catalogue import Family
 _BY_CONTAINER = ("namespace", "pod", "container")
 _CONTAINER = ("airflow", *_BY_CONTAINER)
 _CORES = Range(0, 1e4)
-_NEAR = ((0.8, YELLOW), (0.95, RED))
 _SHARE = Range(0, 1.5)
 
 
@@ -102,7 +104,7 @@ def _now() -> tuple[Panel, ...]:
             "it is about to be killed.",
             unit="percentunit",
             queries=(Query(highest(_memory_share()), ("airflow",), _SHARE),),
-            steps=_NEAR,
+            steps=FULL,
             decimals=0,
         ),
         Stat(
@@ -110,7 +112,7 @@ def _now() -> tuple[Panel, ...]:
             description="The highest share of a CPU limit that a container uses.",
             unit="percentunit",
             queries=(Query(highest(_cpu_share()), ("airflow",), _SHARE),),
-            steps=((0.8, YELLOW), (0.95, ORANGE)),
+            steps=up_to("cpu_ratio", ORANGE, early=0.9),
             decimals=0,
         ),
         Stat(
@@ -119,7 +121,7 @@ def _now() -> tuple[Panel, ...]:
             "above a quarter its limit is too low for what it does.",
             unit="percentunit",
             queries=(Query(highest(_throttled_share()), ("airflow",), RATIO),),
-            steps=((0.1, YELLOW), (0.25, ORANGE)),
+            steps=up_to("throttled_ratio", ORANGE),
             high=1,
             decimals=0,
         ),
@@ -164,7 +166,7 @@ def _memory() -> tuple[Panel, ...]:
             description="Working set over the limit; containers without a limit are not here.",
             unit="percentunit",
             queries=(Query(top(highest(_memory_share(), *_BY_CONTAINER)), _CONTAINER, _SHARE),),
-            steps=_NEAR,
+            steps=FULL,
             high=1,
         ),
         Lines(
@@ -196,7 +198,7 @@ def _cpu() -> tuple[Panel, ...]:
             description="Cores used over the quota; containers without one are not here.",
             unit="percentunit",
             queries=(Query(top(highest(_cpu_share(), *_BY_CONTAINER)), _CONTAINER, _SHARE),),
-            steps=((0.8, YELLOW), (0.95, ORANGE)),
+            steps=up_to("cpu_ratio", ORANGE, early=0.9),
             high=1,
         ),
         Lines(
@@ -212,7 +214,7 @@ def _cpu() -> tuple[Panel, ...]:
             description="Share of the CPU periods in which the container was held back.",
             unit="percentunit",
             queries=(Query(top(highest(_throttled_share(), *_BY_CONTAINER)), _CONTAINER, RATIO),),
-            steps=((0.25, ORANGE),),
+            steps=up_to("throttled_ratio", ORANGE),
             high=1,
         ),
     )
@@ -269,7 +271,7 @@ def _workers() -> tuple[Panel, ...]:
             "missed. Wants the recording rules.",
             unit="percentunit",
             queries=(Query(highest(headroom, "name", "metric"), baseline, Range(-1e4, 1)),),
-            steps=((0, YELLOW), (0.1, "green")),
+            steps=ROOM,
             base=RED,
             low=-1,
             high=1,

@@ -14,6 +14,7 @@ from exporter import catalogue
 from exporter.bundle import delivery, pages
 from exporter.bundle.dashboards import all_dashboards
 from exporter.bundle.delivery import Form
+from exporter.bundle.thresholds import chosen
 from tests.unit.bundle import lint
 from tests.unit.bundle.lint import ROOT, RULES, Model
 
@@ -27,13 +28,13 @@ def read(path: Path) -> Model:
 
 
 def test_the_committed_dashboards_are_what_the_code_says():
-    written = delivery.pages(all_dashboards(), Form.JSON, {})
+    written = delivery.pages(all_dashboards(), Form.JSON, {}, chosen())
     assert pages.outdated(written, FOLDER) == []
     assert pages.strays(written, FOLDER) == []
 
 
 def test_a_dashboard_that_is_no_more_is_a_stray(tmp_path):
-    written = delivery.pages(all_dashboards(), Form.JSON, {})
+    written = delivery.pages(all_dashboards(), Form.JSON, {}, chosen())
     pages.written(written, tmp_path)
     assert pages.strays(written, tmp_path) == []
     (tmp_path / "gone.json").touch()
@@ -139,7 +140,8 @@ def test_a_variable_that_nothing_asks_for_is_told():
 
 
 def test_families_are_asked_for_under_the_names_that_they_have():
-    written = delivery.pages(all_dashboards(), Form.JSON, catalogue.renamed("airflow_container"))
+    names = catalogue.renamed("airflow_container")
+    written = delivery.pages(all_dashboards(), Form.JSON, names, chosen())
     text = "".join(written.values())
     assert "airflow_container_memory_working_set_bytes{" in text
     assert '"container_' not in text

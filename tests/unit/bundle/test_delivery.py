@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from exporter.bundle import delivery
 from exporter.bundle.dashboards import all_dashboards
 from exporter.bundle.delivery import CONFIG_MAP_BYTES, Form
+from exporter.bundle.thresholds import chosen
 from exporter.cli import main
 from exporter.errors import ConfigError
 
@@ -20,11 +21,11 @@ UIDS = [f"airflow-exporter-{name}" for name in ("overview", "dag", "workers", "d
 
 @pytest.fixture(scope="module")
 def models():
-    return {each.uid: each.model({}) for each in all_dashboards()}
+    return {each.uid: each.model({}, chosen()) for each in all_dashboards()}
 
 
 def delivered(form):
-    return delivery.pages(all_dashboards(), form, {})
+    return delivery.pages(all_dashboards(), form, {}, chosen())
 
 
 def run(*arguments):
@@ -62,8 +63,8 @@ def test_config_maps_are_found_by_the_sidecar_and_small_enough_to_apply(models):
 def test_a_dashboard_that_kubectl_would_not_apply_is_refused():
     large = replace(all_dashboards()[0], description="x" * CONFIG_MAP_BYTES)
     with pytest.raises(ConfigError, match=r"^The dashboard airflow-exporter-overview does not fit"):
-        delivery.pages([large], Form.CONFIG_MAP, {})
-    assert delivery.pages([large], Form.JSON, {})
+        delivery.pages([large], Form.CONFIG_MAP, {}, chosen())
+    assert delivery.pages([large], Form.JSON, {}, chosen())
 
 
 def test_custom_resources_are_the_operators(models):
@@ -112,3 +113,16 @@ def test_the_command_takes_the_names_of_the_families():
     refused = run("--containers.metric-prefix", "9")
     assert refused.exit_code == 2
     assert "--containers.metric-prefix" in refused.output
+
+
+def test_the_command_takes_other_thresholds():
+    result = run("--set", "queued_tasks=70")
+    queued = next(
+        panel for panel in json.loads(result.output.partition("\n{\n")[0])["panels"]
+        if panel["title"] == "Queued"
+    )  # fmt: skip
+    steps = queued["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [each["value"] for each in steps] == [None, 35, 70]
+    refused = run("--set", "queued_task=70")
+    assert refused.exit_code == 2
+    assert "--set queued_task: no such threshold" in refused.output
