@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -14,6 +14,7 @@ from exporter.flags import loaded, refuse, settings_options
 from exporter.logs import Redactor
 
 F = TypeVar("F", bound=Callable[..., Any])
+_OF_RULES: Final = ("form", "assignments", "labels", "runbook_base", "dashboard_base")
 
 
 def _write_or_check(command: F) -> F:
@@ -34,26 +35,50 @@ def bundle() -> None:
 @bundle.command()
 @_write_or_check
 def reference(write: str | None, check: str | None) -> None:
-    """Print the reference of every metric and every option, as Markdown."""
-    from exporter.bundle import reference  # noqa: PLC0415 - `--help` must not wait for it
+    """Print the reference of every metric, option and alert, as Markdown."""
+    from exporter.bundle import reference, runbook  # noqa: PLC0415 - `--help` must not wait for it
 
-    _bundled(reference.pages(), write, check)
+    _bundled({**reference.pages(), **runbook.pages()}, write, check)
 
 
 @bundle.command()
 @_write_or_check
+@click.option(
+    "--form", type=click.Choice(["file", "crd"]), default="file", show_default=True,
+    help="For Prometheus' rule_files, or a PrometheusRule for its operator.",
+)  # fmt: skip
+@click.option(
+    "--set", "assignments", metavar="NAME=VALUE", multiple=True,
+    help="Another value of a threshold; docs/runbook.md has their names. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--label", "labels", metavar="NAME=VALUE", multiple=True,
+    help="A label of the PrometheusRule, such as release=prometheus. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--runbook-base", metavar="URL", default="docs/runbook.md", show_default=True,
+    help="Where alerts say that the runbook is.",
+)  # fmt: skip
+@click.option(
+    "--dashboard-base", metavar="URL", default="",
+    help="Where Grafana is, without a slash at the end.",
+)  # fmt: skip
 @settings_options("config_file", "baselines_file", "metric_prefix")
 def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Print the recording rules for a baselines file and the names of the container_* families."""
-    from exporter.bundle import rules  # noqa: PLC0415 - `--help` must not wait for it
-    from exporter.insight.baselines.file import baselines  # noqa: PLC0415
+    """Print the recording and alerting rules.
 
+    They are for a baselines file and for the names of the container_* families. Printed, or as a
+    PrometheusRule, they are one file; written, baselines have a file of their own.
+    """
+    from exporter.bundle import rules  # noqa: PLC0415 - `--help` must not wait for it
+
+    own = {name: given.pop(name) for name in _OF_RULES}
     try:
-        settings = loaded(given)
-        found = baselines(settings.baselines_file)
+        own["form"] = rules.Form(own["form"])
+        pages = rules.asked(loaded(given), one_file=not (write or check), **own)
     except ConfigError as error:
         refuse(error, Redactor())
-    _bundled(rules.pages(found, settings.metric_prefix), write, check, alone=True)
+    _bundled(pages, write, check, alone=True)
 
 
 @bundle.command()

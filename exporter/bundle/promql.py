@@ -16,10 +16,14 @@ CONTAINER_REPLICA: Final = "instance, endpoint, service, job"
 _WORD: Final = re.compile(r"[A-Za-z_:][\w:]*")
 
 
-def selector(family: Family | str, *matchers: str) -> str:
-    """Return the selector of a family, or of a sample name of one, with these matchers."""
+def selector(family: Family | str, *matchers: str, **labels: str) -> str:
+    """Return the selector of a family or a sample name, with these matchers and values of labels.
+
+    Values are ours: nothing is escaped.
+    """
     name = family if isinstance(family, str) else family.name
-    return f"{name}{{{', '.join(matchers)}}}" if matchers else name
+    every = [*matchers, *(f'{label}="{value}"' for label, value in labels.items())]
+    return f"{name}{{{', '.join(every)}}}" if every else name
 
 
 def once(expression: str) -> str:

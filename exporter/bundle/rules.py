@@ -1,58 +1,167 @@
-"""The recording rules, written from the same definitions that everything else goes by."""
+"""The rules files: every group, with thresholds, names and addresses filled in, as YAML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from textwrap import indent
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from string import Template
+from typing import Any, Final
+
+import yaml
 
 from exporter import catalogue
-from exporter.insight.baselines import queries
-from exporter.insight.baselines.baseline import SMALLEST_LIMIT, Baseline, Direction
+from exporter.bundle import alerts, recording, thresholds
+from exporter.bundle.alert import Alert, Group, Record
+from exporter.bundle.baselines import group
+from exporter.bundle.promql import renamed
+from exporter.config import Settings
+from exporter.errors import ConfigError
+from exporter.insight.baselines.baseline import Baseline
+from exporter.insight.baselines.file import baselines
 
-ACTUAL: Final = "baseline:actual:value"
-HEADROOM: Final = "baseline:headroom:ratio"
-_MADE: Final = (
-    "# Written by `airflow-perf-exporter bundle rules`: edit the baselines file instead.\n"
-)
-_SAME: Final = f"airflow, {', '.join(catalogue.BASELINE)}"
-
-
-def pages(baselines: Iterable[Baseline], metric_prefix: str) -> dict[str, str]:
-    """Return the text of each rules file by its name."""
-    series = queries.Series(metric_prefix)
-    rules = [*(_actual(each, series) for each in baselines), *_headroom()]
-    group = "groups:\n  - name: airflow-baselines\n    interval: 1m\n    rules:\n"
-    return {"baselines.yml": _MADE + group + "".join(indent(rule, " " * 6) for rule in rules)}
+RUNBOOK: Final = "docs/runbook.md"
+"""Where the runbook is without an address of one's own: in the project's tree."""
+_MADE: Final = "# Written by `airflow-perf-exporter bundle rules`.\n"
+_NAME: Final = "airflow-perf-exporter"
+_GROUPS: Final = (*recording.GROUPS, *alerts.GROUPS)
 
 
-def _actual(baseline: Baseline, series: queries.Series) -> str:
-    key = baseline.key
-    values = (key.scope.value, key.name, key.metric, baseline.direction.value)
-    labels = dict(zip(catalogue.BASELINE, values, strict=True))
-    return _rule(ACTUAL, queries.actual(baseline, series), labels)
+class Form(Enum):
+    """A form of delivery."""
+
+    FILE = "file"
+    """A file of groups, for `rule_files` of Prometheus."""
+    CUSTOM_RESOURCE = "crd"
+    """A PrometheusRule, for the Prometheus operator."""
 
 
-def _headroom() -> Iterator[str]:
-    """Yield a rule for each direction; below 0 is a breach, and no data is no result."""
-    for direction, sign in ((Direction.MIN, "-"), (Direction.MAX, "+")):
-        of = f'{{direction="{direction.value}"}}'
-        target, tolerance = (
-            f"max by ({_SAME}) ({family.name}{of})"
-            for family in (catalogue.BASELINE_TARGET, catalogue.BASELINE_TOLERANCE)
-        )
-        limit = f"{target}\n    * on ({_SAME})\n  (1 {sign} {tolerance})"
-        ratio = f"{ACTUAL}{of}\n  / on ({_SAME})\n"
-        if direction is Direction.MIN:
-            expression = f"{ratio}  ({limit})\n- 1"
-        else:
-            expression = f"1 -\n{ratio}  clamp_min({limit}, {SMALLEST_LIMIT:g})"
-        # The label is there anyhow; so each rule's result is told apart by its text alone.
-        yield _rule(HEADROOM, expression, {"direction": direction.value})
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What rules are written with: names of the `container_*` families, numbers and addresses."""
+
+    metric_prefix: str = catalogue.CONTAINER_PREFIX
+    limits: Mapping[str, float] = field(default_factory=thresholds.chosen)
+    runbook_base: str = RUNBOOK
+    dashboard_base: str = ""
 
 
-def _rule(record: str, expression: str, labels: dict[str, str]) -> str:
-    text = f"- record: {record}\n  expr: |-\n{indent(expression, ' ' * 4)}\n  labels:\n"
-    return text + "".join(
-        f"    {name}: {queries.quoted(value)}\n" for name, value in labels.items()
+def asked(
+    settings: Settings,
+    *,
+    form: Form,
+    assignments: Iterable[str] = (),
+    labels: Iterable[str] = (),
+    runbook_base: str = RUNBOOK,
+    dashboard_base: str = "",
+    one_file: bool = False,
+) -> dict[str, str]:
+    """Return what the command is asked for; raise ConfigError for what makes no sense."""
+    limits = thresholds.chosen(assignments)
+    terms = Terms(settings.metric_prefix, limits, runbook_base, dashboard_base)
+    found = baselines(settings.baselines_file)
+    if form is Form.CUSTOM_RESOURCE:
+        return {f"{_NAME}.yaml": resource(found, terms, dict(map(_label, labels)))}
+    return {f"{_NAME}.yml": whole(found, terms)} if one_file else pages(found, terms)
+
+
+def pages(found: Iterable[Baseline], terms: Terms) -> dict[str, str]:
+    """Return the text of each rules file by its name: baselines have one of their own."""
+    files = {"baselines.yml": (group(found, terms.metric_prefix),), "airflow.yml": _GROUPS}
+    return {name: _yaml(document(groups, terms)) for name, groups in files.items()}
+
+
+def whole(found: Iterable[Baseline], terms: Terms) -> str:
+    """Return the text of one file with everything."""
+    return _yaml(document((group(found, terms.metric_prefix), *_GROUPS), terms))
+
+
+def resource(found: Iterable[Baseline], terms: Terms, labels: Mapping[str, str]) -> str:
+    """Return everything as a PrometheusRule with these labels."""
+    labels = {"app.kubernetes.io/name": _NAME, **labels}
+    return _yaml(
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": _NAME, "labels": labels},
+            "spec": document((group(found, terms.metric_prefix), *_GROUPS), terms),
+        }
     )
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        message = f"--label {text}: must be name=value"
+        raise ConfigError(message)
+    return name, value
+
+
+def document(groups: Iterable[Group], terms: Terms) -> dict[str, Any]:
+    """Return the groups as Prometheus has them."""
+    return {
+        "groups": [
+            {
+                "name": each.name,
+                "interval": each.interval,
+                "rules": [_rule(rule, terms) for rule in each.rules],
+            }
+            for each in groups
+        ]
+    }
+
+
+def _rule(rule: Alert | Record, terms: Terms) -> dict[str, Any]:
+    # Fifteen digits: 0.95 stays 0.95.
+    numbers = {name: f"{value:.15g}" for name, value in terms.limits.items()}
+    text = Template(rule.expression).substitute(numbers)
+    expression = _Block(renamed(text, catalogue.renamed(terms.metric_prefix)))
+    if isinstance(rule, Record):
+        labels = {"labels": dict(rule.labels)} if rule.labels else {}
+        return {"record": rule.name, "expr": expression, **labels}
+    return {
+        "alert": rule.name,
+        "expr": expression,
+        "for": rule.lasts,
+        "labels": {"severity": rule.severity.value},
+        "annotations": _annotations(rule, terms),
+    }
+
+
+def _annotations(alert: Alert, terms: Terms) -> dict[str, str]:
+    variables = "&".join(
+        f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in alert.variables
+    )
+    return {
+        "summary": alert.summary,
+        "description": alert.description,
+        "runbook_url": f"{terms.runbook_base}#{alert.name.lower()}",
+        "dashboard_url": f"{terms.dashboard_base}/d/{alert.dashboard}?{variables}",
+    }
+
+
+class _Block(str):
+    """A text that YAML writes as it is, below its key."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes blocks as blocks, and lists below their key."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - the base's
+        super().increase_indent(flow, indentless=False)
+
+
+def _block(dumper: yaml.SafeDumper, text: _Block) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
+
+
+_Dumper.add_representer(_Block, _block)
+
+
+def _yaml(tree: Mapping[str, Any]) -> str:
+    text: str = _MADE + yaml.dump(
+        tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20
+    )
+    return text

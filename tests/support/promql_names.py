@@ -44,7 +44,7 @@ def selectors(expression: str) -> Iterator[Selector]:
         matchers = (Matcher(label, how, text[1:-1]) for label, how, text in _MATCHER.findall(inner))
         yield Selector(name, tuple(matchers))
     rest = _GROUPING.sub(" ", _SELECTOR.sub(" ", expression))
-    rest = re.sub(r"\[[^\]]*\]|offset \w+|\$\w+", " ", rest)
+    rest = re.sub(rf"{_TEXT}|\[[^\]]*\]|offset \w+|\$\w+|\b\d[\w.]*", " ", rest)
     for word in _WORD.findall(rest):
         if word not in _KEYWORDS:
             yield Selector(word, ())

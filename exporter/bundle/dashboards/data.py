@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter import catalogue as c
+from exporter.bundle.baselines import HEADROOM
 from exporter.bundle.dashboards import links
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
 from exporter.bundle.dashboards.panel import (
@@ -40,7 +41,6 @@ from exporter.bundle.dashboards.variables import (
     Window,
 )
 from exporter.bundle.promql import once
-from exporter.bundle.rules import HEADROOM
 from exporter.catalogue import Family
 
 _BY_STAGE = ("pipeline", "stage")

@@ -186,7 +186,7 @@ def _work() -> tuple[Panel, ...]:
             queries=(
                 Query(highest(series(c.QUEUE_OLDEST_WAIT), "queue"), ("airflow", "queue"), SECONDS),
             ),
-            steps=up_to("pool_full_seconds", early=0.2),
+            steps=up_to("queue_wait_seconds", early=0.2),
         ),
         Lines(
             title="Queue wait p95",

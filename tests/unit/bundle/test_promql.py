@@ -14,4 +14,4 @@ def test_families_get_their_other_names_and_nothing_else_does():
 
 def test_a_selector_without_matchers_is_the_name():
     assert promql.selector(catalogue.DAG_PAUSED) == "airflow_dag_paused"
-    assert promql.selector("up", 'job="a"', 'airflow="b"') == 'up{job="a", airflow="b"}'
+    assert promql.selector("up", 'job=~"a.*"', airflow="b") == 'up{job=~"a.*", airflow="b"}'
