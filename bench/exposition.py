@@ -25,7 +25,7 @@ from exporter.clock import Clock
 from exporter.samples import Batch, Labels, Sample
 from exporter.telemetry.forms import Form
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.process import ProcessTables
+from exporter.telemetry.process import ProcessTables, memory_trimmer
 from exporter.telemetry.scrape import Scrape
 from exporter.telemetry.store import Limits, Store
 from exporter.telemetry.text import TEXT
@@ -78,26 +78,32 @@ def _verdict(ours: dict[str, Cost], theirs: Cost) -> None:
 
 def _filled(children: int) -> tuple[Store, list[Labels]]:
     """Return a store with some observations in each child, and print what it takes."""
-    process, clock = psutil.Process(), Clock()
-    before = process.memory_info().rss
-    limits = Limits(0.0, max_histogram_children=children)
-    store = Store(catalogue.FAMILIES, limits, Ledger(None, clock), clock)
     labels: list[Labels] = [
         (f"bronze_orders_pipeline_{dag:04}", f"transform_silver_{task:03}", OPERATORS[n % 4])
         for n in range(children)
         for dag, task in (divmod(n, TASKS),)
     ]
+    clock = Clock()
+    before = _rss()
+    limits = Limits(0.0, max_histogram_children=children)
+    store = Store(catalogue.FAMILIES, limits, Ledger(None, clock), clock)
     for of_child, values in zip(labels, _observations(children), strict=True):
         store.put("bench", Batch(increments=[Sample(FAMILY, of_child, each) for each in values]))
-    filled = process.memory_info().rss
+    filled = _rss()
     for packed in (False, True):
         store.exposition.body(Form(TEXT, packed))
     store.publish()
-    state, whole = ((rss - before) / children for rss in (filled, process.memory_info().rss))
+    state, whole = ((rss - before) / children for rss in (filled, _rss()))
     mark = "kept" if whole <= GOAL_CHILD_BYTES else "MISSED"
     print(f"RSS per child: state {state:.0f} B, ", end="")
     print(f"with text and its gzip {whole:.0f} B ({mark} <= {GOAL_CHILD_BYTES})")
     return store, labels
+
+
+def _rss() -> int:
+    """Return the resident memory, what is free given back as the daemon does it now and then."""
+    memory_trimmer()()
+    return int(psutil.Process().memory_info().rss)
 
 
 def _observations(children: int) -> Iterator[list[float]]:

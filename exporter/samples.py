@@ -27,6 +27,8 @@ class Sample(NamedTuple):
     family: Family
     labels: Labels
     value: float
+    run_id: str | None = None
+    """The run that a value was observed in: told as an exemplar, never as a label."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,31 @@ from typing import Protocol
 
 from exporter.errors import ConfigError
 from exporter.samples import EntryKey, Labels
-from exporter.telemetry.table import Amount, Held
+from exporter.telemetry.amount import Amount, Held
+from exporter.telemetry.native import Native
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 CREATE TABLE total (
     family TEXT NOT NULL, labels TEXT NOT NULL,
     amount TEXT NOT NULL, pending TEXT, touched REAL NOT NULL,
+    native TEXT, pending_native TEXT, created REAL,
     PRIMARY KEY (family, labels)) WITHOUT ROWID;
 CREATE TABLE entry (
     collector TEXT NOT NULL, section TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (collector, section, key)) WITHOUT ROWID;
 CREATE TABLE folding (family TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+_COLUMNS = "family, labels, amount, native, pending, pending_native, created, touched"
+_MIGRATIONS = {
+    1: """
+ALTER TABLE total ADD COLUMN native TEXT;
+ALTER TABLE total ADD COLUMN pending_native TEXT;
+ALTER TABLE total ADD COLUMN created REAL;
+""",
+}
+"""By the version that is left, what leads to the next one."""
 
 
 class Total(Held, Protocol):
@@ -44,6 +55,10 @@ class Total(Held, Protocol):
         """What is held back."""
 
     @property
+    def created(self) -> float | None:
+        """Unix seconds since when it accumulates; None where that is not known."""
+
+    @property
     def touched(self) -> float:
         """Unix seconds of the last change."""
 
@@ -56,8 +71,11 @@ class Saved:
     labels: Labels
     total: float
     counts: list[int] | None
+    native: Native | None
     pending: Amount | None
+    created: float | None
     touched: float
+    exemplar: None = None
 
 
 @dataclass(slots=True)
@@ -116,15 +134,13 @@ def opened(path: Path) -> sqlite3.Connection:
                 f"this one knows {SCHEMA_VERSION}); upgrade, or give another --state.path"
             )
             raise ConfigError(message)  # noqa: TRY301 - one clean-up for every way out
-        if version == 0:
-            connection.executescript(
-                f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-            )
-        else:
-            # Learn now, not at the first batch, whether the file can be written.
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            connection.execute("COMMIT")
+        steps = (
+            [_MIGRATIONS[each] for each in range(version, SCHEMA_VERSION)] if version else [_TABLES]
+        )
+        # Also without a step: learn now, not at the first batch, whether the file can be written.
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {''.join(steps)} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+        )
     except BaseException:
         connection.close()
         raise
@@ -150,13 +166,15 @@ def problem(path: Path) -> str | None:
 def contents(connection: sqlite3.Connection) -> Change:
     """Return all that the file holds; raise ValueError or TypeError when it makes no sense."""
     change = Change()
-    for family, labels, amount, pending, touched in connection.execute(
-        "SELECT family, labels, amount, pending, touched FROM total"
+    for family, labels, amount, native, pending, pending_native, created, touched in (
+        connection.execute(f"SELECT {_COLUMNS} FROM total")  # noqa: S608 - a constant
     ):
-        waits = _amount(pending) if pending else None
-        held = _amount(amount)
+        waits = _amount(pending, pending_native) if pending else None
+        held = _amount(amount, native)
         label_set = tuple(json.loads(labels))
-        change.put_total(Saved(family, label_set, held.total, held.counts, waits, touched))
+        change.put_total(
+            Saved(family, label_set, held.total, held.counts, held.native, waits, created, touched)
+        )
     for collector, section, key, value in connection.execute(
         "SELECT collector, section, key, value FROM entry"
     ):
@@ -182,7 +200,7 @@ def apply(connection: sqlite3.Connection, change: Change, *, replace: bool = Fal
 
 def _write(connection: sqlite3.Connection, change: Change) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO total VALUES (?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO total ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
         map(_total_row, change.totals.values()),
     )
     connection.executemany(
@@ -203,18 +221,21 @@ def _write(connection: sqlite3.Connection, change: Change) -> None:
             connection.execute("INSERT INTO folding VALUES (?)", (family,))
 
 
-def _total_row(total: Total) -> tuple[str, str, str, str | None, float]:
-    pending = None if total.pending is None else _text(total.pending)
-    return (total.family, json.dumps(total.labels), _text(total), pending, total.touched)
+def _total_row(total: Total) -> tuple[object, ...]:
+    pending = (None, None) if total.pending is None else _texts(total.pending)
+    key = (total.family, json.dumps(total.labels))
+    return (*key, *_texts(total), *pending, total.created, total.touched)
 
 
-def _text(amount: Held) -> str:
-    return json.dumps([amount.total, *(amount.counts or ())])
+def _texts(amount: Held) -> tuple[str, str | None]:
+    native = None if amount.native is None else json.dumps(amount.native.saved())
+    return json.dumps([amount.total, *(amount.counts or ())]), native
 
 
-def _amount(text: str) -> Amount:
+def _amount(text: str, native: str | None) -> Amount:
     total, *counts = json.loads(text)
     amount = Amount()
     amount.total = float(total)
     amount.counts = [int(count) for count in counts] or None
+    amount.native = None if native is None else Native.loaded(json.loads(native))
     return amount

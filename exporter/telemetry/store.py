@@ -12,6 +12,7 @@ from types import MappingProxyType
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family, Kind
 from exporter.clock import Clock
 from exporter.samples import Batch, Checkpoint, EntryKey, Labels, Sample
+from exporter.telemetry.exemplar import Exemplar
 from exporter.telemetry.exposition import Exposition
 from exporter.telemetry.gauge_sets import GaugeSets
 from exporter.telemetry.labels import canonical
@@ -166,34 +167,37 @@ class Store:
         table = self._tables[family.name]
         child = table.children.get(labels)
         if child is None and self._has_room(table):
-            child = self._new(table, labels)
+            child = self._new(table, labels, now)
         if child is not None:
             child.touched = now
 
     def _increase(self, sample: Sample, now: float) -> None:
         table = self._tables[sample.family.name]
-        child = self._child(table, canonical(sample.labels))
+        child = self._child(table, canonical(sample.labels), now)
         child.touched = now
+        run_id = sample.run_id
+        exemplar = None if run_id is None else Exemplar.of(sample.value, run_id, now)
         if self._is_due(child):
-            child.add(sample.value, table.family.buckets)
+            child.add(sample.value, table.family.buckets, exemplar)
             child.block.changed()
         else:
             if child.pending is None:
                 child.pending = table.zero()
                 self._waiting.add(child)
-            child.pending.add(sample.value, table.family.buckets)
+            child.pending.add(sample.value, table.family.buckets, exemplar)
         self._change.put_total(child)
 
-    def _child(self, table: Table, labels: Labels) -> Child:
+    def _child(self, table: Table, labels: Labels, now: float) -> Child:
         child = table.children.get(labels)
         if child is None and not self._has_room(table):
             table.dropped += 1
             labels = _folded(table.family, labels)
             child = table.children.get(labels)
-        return child or self._new(table, labels)
+        return child or self._new(table, labels, now)
 
-    def _new(self, table: Table, labels: Labels) -> Child:
+    def _new(self, table: Table, labels: Labels, now: float) -> Child:
         child = table.add(labels)
+        child.created = now
         self._unpublished.append(child)
         self._change.put_total(child)
         return child
@@ -290,12 +294,16 @@ class Store:
             return
         child = table.add(total.labels)
         child.merge(total)
+        child.created = total.created
         child.touched = total.touched
         self._unpublished.append(child)
         if total.pending is not None:
             child.pending = table.zero()
             child.pending.merge(total.pending)
             self._waiting.add(child)
+        for amount in (child, child.pending):
+            if amount is not None:
+                amount.reconcile(table.family.buckets)
 
 
 def _fits(table: Table, total: Total) -> bool:

@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from sys import intern
-from typing import Protocol
 
 from exporter.catalogue import Family, Kind
 from exporter.samples import Labels
+from exporter.telemetry.amount import Amount
 
 BLOCK_CHILDREN = 8
 """Children a block: the unit that is rendered again when one of them changed."""
 
 
-class Held(Protocol):
-    """An amount to be read."""
-
-    @property
-    def total(self) -> float:
-        """The value, or the sum of what was observed."""
-
-    @property
-    def counts(self) -> list[int] | None:
-        """Observations by bucket, not cumulated, the last one +Inf; None for a value."""
-
-
-class Amount:
-    """What was accumulated, or is held: a value, or bucket counts and a sum."""
-
-    __slots__ = ("counts", "total")
-
-    def __init__(self, buckets: int = 0) -> None:
-        """Start at zero; `buckets` counts the finite bounds of a histogram, 0 for others."""
-        self.total = 0.0
-        self.counts = [0] * (buckets + 1) if buckets else None
-
-    def add(self, value: float, bounds: tuple[float, ...]) -> None:
-        """Add an increment, or observe a value in its bucket."""
-        self.total += value
-        if self.counts is not None:
-            self.counts[bisect_left(bounds, value)] += 1
-
-    def merge(self, other: Held) -> None:
-        """Add what another amount holds."""
-        self.total += other.total
-        if self.counts is not None and other.counts is not None:
-            self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
-
-
 class Child(Amount):
     """One label set of a family: the amount exposed, and what waits to be added to it."""
 
-    __slots__ = ("block", "labels", "owner", "pending", "published_at", "touched")
+    __slots__ = ("block", "created", "labels", "owner", "pending", "published_at", "touched")
 
     def __init__(self, labels: Labels, block: Block, buckets: int) -> None:
         """Place a new child at zero, not published yet, into its block."""
@@ -62,6 +26,8 @@ class Child(Amount):
         self.pending: Amount | None = None
         self.published_at: float | None = None
         """Monotonic seconds of the first snapshot that held it."""
+        self.created: float | None = None
+        """Unix seconds since when it accumulates; None where that is not known."""
         self.touched = 0.0
         """Unix seconds when it last changed or was announced."""
         self.owner: object = None

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.telemetry.forms import Form, Format
+from exporter.telemetry.openmetrics import OPENMETRICS
+from exporter.telemetry.protobuf import PROTOBUF
 from exporter.telemetry.text import TEXT
 from exporter.web.accept import Accepted, accepted
 
@@ -48,6 +50,13 @@ _PLAIN: Final = Offer(TEXT, "text/plain", "0.0.4")
 OFFERS: Final = (
     _PLAIN,
     Offer(TEXT, "text/plain", "1.0.0", escaped=True),
+    Offer(OPENMETRICS, "application/openmetrics-text", "1.0.0"),
+    Offer(OPENMETRICS, "application/openmetrics-text", "0.0.1"),
+    Offer(
+        PROTOBUF,
+        "application/vnd.google.protobuf",
+        required=(("proto", "io.prometheus.client.MetricFamily"), ("encoding", "delimited")),
+    ),
 )
 """In the order in which they are preferred when nothing else decides."""
 

@@ -39,11 +39,14 @@ class Prometheus:
         targets: Sequence[str],
         airflow: str,
         rules: Sequence[Path] = (),
+        *,
         every: str = "1s",
+        features: Sequence[str] = (),
     ) -> None:
         """Start with its files in `directory`; `airflow` is the label of the targets.
 
-        What `tsdb` there holds is served as well.
+        What `tsdb` there holds is served as well; `features` are what `--enable-feature` switches
+        on.
         """
         self.port = free_port()
         config = directory / "prometheus.yml"
@@ -62,6 +65,7 @@ class Prometheus:
                 f"--storage.tsdb.path={directory / 'tsdb'}",
                 f"--web.listen-address=127.0.0.1:{self.port}",
                 "--log.level=warn",
+                *(f"--enable-feature={feature}" for feature in features),
             ],
             log=directory / "prometheus.log",
             environment={"PATH": "/usr/bin:/bin"},
@@ -83,16 +87,24 @@ class Prometheus:
 
     def query(self, expression: str, at: float | None = None) -> list[tuple[dict[str, str], float]]:
         """Return the labels and values of an instant query, now or at a moment."""
-        asked = {"query": expression, **({} if at is None else {"time": at})}
-        answer = json.loads(self._get(f"/api/v1/query?{urlencode(asked)}")[1])
-        if answer["status"] != "success":
-            raise RuntimeError(answer)
-        result: list[dict[str, Any]] = answer["data"]["result"]
+        moment = {} if at is None else {"time": str(at)}
+        result: list[dict[str, Any]] = self._ask("query", query=expression, **moment)["result"]
         return [(each["metric"], float(each["value"][1])) for each in result]
+
+    def exemplars(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """Return the labels and values of the exemplars that stand by the series."""
+        found = self._ask("query_exemplars", query=expression, start="0", end="9999999999")
+        return [(each["labels"], float(each["value"])) for of in found for each in of["exemplars"]]
 
     def wait_for(self, expression: str, count: int, timeout: float = 60) -> None:
         """Wait until a query returns this many series."""
         self._child.wait_until(lambda: len(self.query(expression)) == count, timeout)
+
+    def _ask(self, what: str, **parameters: str) -> Any:
+        answer = json.loads(self._get(f"/api/v1/{what}?{urlencode(parameters)}")[1])
+        if answer["status"] != "success":
+            raise RuntimeError(answer)
+        return answer["data"]
 
     def _get(self, path: str) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)

@@ -24,7 +24,7 @@ def try_samples(tries: Mapping[TryKey, FinishedTry], wanted: Wanted) -> Iterator
             continue
         task = (row.key.dag_id, row.key.task_id)
         labels = (*task, row.operator)
-        yield Sample(catalogue.TASK_DURATION, labels, each.duration_seconds)
+        yield Sample(catalogue.TASK_DURATION, labels, each.duration_seconds, row.key.run_id)
         yield Sample(catalogue.TASK_FINISHED, (*labels, each.outcome), 1.0)
         if each.outcome in ("failed", "up_for_retry"):
             yield Sample(catalogue.TASK_WASTED, task, each.duration_seconds)

@@ -232,3 +232,73 @@ def test_after_any_kills_the_totals_are_what_was_put(tmp_path_factory, events):
     found = {labels[0]: total for labels, (total, _) in life.store.children(COUNTER).items()}
     life.die()
     assert found == pytest.approx(truth)
+
+
+def natives(store):
+    """Return what the native buckets of every child hold."""
+    table = store._tables[HISTOGRAM.name]
+    return {child.labels: child.native.saved() for child in table}
+
+
+def test_native_buckets_and_start_times_survive_and_held_ones_as_well(tmp_path):
+    life = Life(tmp_path, hold=60.0)
+    life.count(value=2.0)
+    life.time.pass_seconds(60.0)
+    life.count(value=3.0)
+    created = [child.created for child in life.store._tables[HISTOGRAM.name]]
+    life.count("b", value=4.0)
+    life.die()
+    again = Life(tmp_path, hold=60.0, time=life.time)
+    assert [child.created for child in again.store._tables[HISTOGRAM.name]][:1] == created
+    again.time.pass_seconds(60.0)
+    again.store.advance()
+    assert natives(again.store) == {
+        ("a",): [3, 0, [8, 13], [1, 1]],
+        ("b",): [3, 0, [16], [1]],
+    }
+
+
+FORMER = """
+CREATE TABLE total (
+    family TEXT NOT NULL, labels TEXT NOT NULL,
+    amount TEXT NOT NULL, pending TEXT, touched REAL NOT NULL,
+    PRIMARY KEY (family, labels)) WITHOUT ROWID;
+CREATE TABLE entry (
+    collector TEXT NOT NULL, section TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (collector, section, key)) WITHOUT ROWID;
+CREATE TABLE folding (family TEXT PRIMARY KEY) WITHOUT ROWID;
+INSERT INTO total VALUES ('things_total', '["a"]', '[5.0]', NULL, 1700000000.0);
+INSERT INTO total VALUES
+    ('waits_seconds', '["a"]', '[7.0, 1, 2, 0]', '[9.0, 0, 0, 1]', 1700000000.0);
+INSERT INTO entry VALUES ('c', 's', 'a', 'x');
+PRAGMA user_version=1;
+"""
+
+
+def test_a_ledger_of_the_former_version_is_taken_over(tmp_path):
+    connection = sqlite3.connect(tmp_path / "ledger.sqlite")
+    connection.executescript(FORMER)
+    connection.close()
+    life = Life(tmp_path)
+    life.store.advance()
+    assert life.store.children(COUNTER) == {("a",): (5.0, ())}
+    assert life.store.children(HISTOGRAM) == {("a",): (16.0, (1, 2, 1))}
+    assert life.entries == {("s", "a"): "x"}
+    (native,) = natives(life.store).values()
+    assert sum(native[3]) == 4, "what was counted without exact values stays counted"
+    life.count(value=1.0)
+    life.die()
+    again = Life(tmp_path)
+    assert again.store.children(COUNTER) == {("a",): (6.0, ())}
+    assert [child.created for child in again.store._tables[COUNTER.name]] == [None]
+
+
+@pytest.mark.parametrize("native", ["[3, 0, [8], [7]]", None])
+def test_native_buckets_that_do_not_add_up_are_made_of_the_classic_ones(tmp_path, native):
+    life = Life(tmp_path)
+    life.count(value=2.0)
+    life.die()
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+        connection.execute("UPDATE total SET native = ? WHERE family = 'waits_seconds'", (native,))
+    connection.close()
+    assert natives(Life(tmp_path).store) == {("a",): [3, 0, [10], [1]]}

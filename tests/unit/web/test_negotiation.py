@@ -99,17 +99,58 @@ def test_whatever_is_asked_the_answer_is_one_of_ours(accept: str, codings: str) 
     assert choice.content_type.isprintable()
 
 
+DELIMITED = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 NAMED = {
     "text/plain;version=0.0.4": PLAIN,
     "text/plain;version=1.0.0": f"{NEWER}; escaping=underscores",
+    "application/openmetrics-text;version=0.0.1": OPENMETRICS.replace("1.0.0", "0.0.1"),
+    "application/openmetrics-text;version=1.0.0": OPENMETRICS,
+    f"{DELIMITED};encoding=delimited": f"{DELIMITED};encoding=delimited".replace(";", "; "),
 }
 
 
 @given(
     st.permutations(sorted(NAMED)),
-    st.lists(st.integers(0, 999), min_size=len(NAMED), max_size=len(NAMED), unique=True),
+    st.lists(st.integers(101, 999), min_size=len(NAMED), max_size=len(NAMED), unique=True),
 )
 def test_of_named_formats_the_highest_weight_wins_in_any_order(names, weights) -> None:
     by_weight = dict(zip(weights, names, strict=True))
-    header = ",".join(f"{name};q=0.{weight:03}" for weight, name in by_weight.items())
-    assert content_type(f"{header},*/*;q=0.1") == NAMED[by_weight[max(weights)]]
+    header = ",".join(f"{name};q=0.{weight}" for weight, name in by_weight.items())
+    assert content_type(f"*/*;q=0.1,{header}") == NAMED[by_weight[max(weights)]]
+
+
+@given(st.permutations(sorted(NAMED)))
+def test_of_equal_weights_the_first_named_wins_and_wildcards_come_last(names) -> None:
+    assert content_type(f"*/*,text/*,{','.join(names)}") == NAMED[names[0]]
+
+
+# As Prometheus 2.42 sends it, with and without native histograms, and Prometheus 3.
+TEXTS = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+NATIVE = f"{DELIMITED};encoding=delimited,{TEXTS}"
+THREE = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,/;q=0.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "answer"),
+    [
+        (TEXTS, OPENMETRICS),
+        (THREE, f"{OPENMETRICS}; escaping=allow-utf-8"),
+        (NATIVE, f"{DELIMITED};encoding=delimited".replace(";", "; ")),
+        ("application/openmetrics-text", OPENMETRICS),
+        ("application/*", OPENMETRICS),
+        ("application/openmetrics-text;version=2.0.0,text/plain;q=0.5", PLAIN),
+        (f"{DELIMITED};encoding=text,text/plain;q=0.5", PLAIN),
+        ("application/vnd.google.protobuf,text/plain;q=0.5", PLAIN),
+        (f"{DELIMITED};encoding=delimited;q=0,*/*", PLAIN),
+    ],
+)
+def test_scrapers_get_what_they_ask_for(accept: str, answer: str) -> None:
+    assert content_type(accept) == answer
