@@ -31,6 +31,9 @@ SCRAPES = 30
 PATIENCE_SECONDS = 300
 RSS_GOAL_MIB = 128
 SCRAPE_GOAL_MILLISECONDS = 50
+PROTOBUF = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+)
 _COUNT = re.compile(rb"^airflow_task_duration_seconds_count\{[^}]*\} (\S+)$", re.MULTILINE)
 
 
@@ -80,6 +83,11 @@ def _measure(exporter: ExporterProcess, connection: dataset.Connection) -> None:
     packed, packed_size = _scrapes(exporter, {"Accept-Encoding": "gzip"})
     print(f"scrape: {plain:.0f} ms, {size / 2**20:.1f} MiB; ", end="")
     print(f"gzip asked for: {packed:.0f} ms, {packed_size / 2**20:.1f} MiB")
+    for accept in ("application/openmetrics-text", PROTOBUF):
+        headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+        took, size = _scrapes(exporter, headers)
+        print(f"{accept.partition(';')[0]}, gzip: {took:.0f} ms, {size / 2**20:.1f} MiB")
+    _report("the same, every format asked for", exporter)
     print(f"goals: {_verdict(rss, RSS_GOAL_MIB)} MiB, ", end="")
     print(f"{_verdict(min(plain, packed), SCRAPE_GOAL_MILLISECONDS)} ms a scrape")
 

@@ -150,6 +150,10 @@ class Store:
                 for child in self._tables[family.name]
             }
 
+    def families(self) -> dict[str, Family]:
+        """Return every family by the name that it is exposed under."""
+        return {table.name: table.family for table in self._tables.values()}
+
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Return by exposed name how many children it has and how many label sets were dropped."""
         with self._lock:
