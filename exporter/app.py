@@ -20,7 +20,7 @@ from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.gauges import gauges as baseline_gauges
 from exporter.insight.baselines.rates import known
 from exporter.logs import Redactor, configure
-from exporter.parts import rows
+from exporter.parts import rows, web
 from exporter.parts.sources import Sources
 from exporter.sampler import Sampler
 from exporter.samples import Sample
@@ -30,8 +30,6 @@ from exporter.telemetry.scrape import Scrape
 from exporter.telemetry.store import Limits, Store
 from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
-from exporter.web.server import Limits as WebLimits
-from exporter.web.server import Server
 from exporter.web.tally import Tally, http_samples
 
 if TYPE_CHECKING:
@@ -79,6 +77,7 @@ class App:
         source = _source(settings, environ, redactor)
         self._rules = rows.rules(settings)
         self._forwarder = _forwarder(settings)
+        self._door = web.door(settings, self._clock)
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = Store(
@@ -96,7 +95,7 @@ class App:
             for collector, schedule in self._sources.build(source, self._forwarder):
                 self._sampler.add(collector, schedule)
             self._intake = self._sources.intake
-            self._server = self._web(settings)
+            self._server = web.server(settings, self._routes(), self._tally, self._door)
         except BaseException:
             self._ledger.close()
             raise
@@ -163,8 +162,11 @@ class App:
         """Read the settings again and take over what can change; a bad file changes nothing."""
         try:
             settings = self._reload()
-            # Both or none: a bad file changes nothing.
-            self._baselines, self._rules = baselines(settings.baselines_file), rows.rules(settings)
+            # All or none: a bad file changes nothing.
+            found = baselines(settings.baselines_file), rows.rules(settings)
+            if self._door is not None:
+                self._door.reread()
+            self._baselines, self._rules = found
         except ConfigError as error:
             self._reload_good = False
             self._log.error("config.invalid", error=str(error))
@@ -182,18 +184,15 @@ class App:
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
 
-    def _web(self, settings: Settings) -> Server:
-        routes = Routes(
+    def _routes(self) -> Routes:
+        return Routes(
             scrape=Scrape(self._store.exposition, ProcessTables(self._clock)),
             healthy=self._sampler.healthy,
             ready=self._sampler.ready,
             collectors=self._statuses,
             version=__version__,
-            telemetry_path=settings.telemetry_path,
+            telemetry_path=self._settings.telemetry_path,
         )
-        # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
-        limits = WebLimits(max_requests=settings.max_requests, idle_seconds=75.0)
-        return Server(settings.listen_address, routes, limits, self._tally)
 
     def _statuses(self) -> list[CollectorStatus]:
         now = self._clock.wall()
@@ -210,10 +209,12 @@ class App:
 
     def _own_samples(self) -> list[Sample]:
         build = (__version__, platform.python_version())
+        good = self._reload_good and (self._door is None or self._door.is_good)
+        loaded = max(self._loaded_wall, self._door.loaded_wall if self._door else 0.0)
         samples = [
             Sample(catalogue.BUILD_INFO, build, 1.0),
-            Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(self._reload_good)),
-            Sample(catalogue.CONFIG_RELOAD_TIMESTAMP, (), self._loaded_wall),
+            Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(good)),
+            Sample(catalogue.CONFIG_RELOAD_TIMESTAMP, (), loaded),
         ]
         if (window := self._sources.window) is not None:
             # Once an installation: where the actuals are that an exporter knows itself.

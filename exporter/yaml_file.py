@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -13,6 +14,45 @@ from exporter.errors import ConfigError
 _DEEPEST = 8
 UNSET = ("", "~", "null")
 """How YAML writes that there is no value."""
+
+
+class Place:
+    """Where in a file we are, for sentences."""
+
+    def __init__(self, path: Path, *keys: str) -> None:
+        """Stand at a key, at first at the top."""
+        self.path = path
+        self._keys = keys
+
+    def __str__(self) -> str:
+        """Return the file and the key."""
+        where = ".".join(self._keys)[:200]
+        return f"{self.path}: {where}" if where else str(self.path)
+
+    def below(self, key: str) -> Place:
+        """Return the place of a key that is here."""
+        return Place(self.path, *self._keys, key)
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Raise ConfigError: what stands here has this problem."""
+        message = f"{self}: {problem}"
+        raise ConfigError(message)
+
+    def keys(self, node: object, *allowed: str) -> Mapping[str, object]:
+        """Return a node's keys and values; only those that are allowed, if any are named."""
+        if not isinstance(node, dict) or not node:
+            self.refuse(f"must hold {', '.join(allowed) or 'something by name'}")
+        for key in node:
+            if allowed and key not in allowed:
+                self.below(str(key)).refuse(f"no such key; there are {', '.join(allowed)}")
+        return node
+
+    def text(self, node: Mapping[str, object], key: str) -> str:
+        """Return the text of a key that must be there."""
+        value = node.get(key)
+        if not isinstance(value, str) or not value:
+            self.below(key).refuse("must be given, as one value")
+        return value
 
 
 def tree(path: Path, origin: str) -> object:

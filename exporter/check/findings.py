@@ -10,15 +10,14 @@ from exporter import catalogue
 from exporter.check.finding import Finding
 from exporter.check.host import host_findings
 from exporter.check.needless import needless
+from exporter.check.web import web_findings
 from exporter.clock import Clock
 from exporter.config import Settings, unknown_variables
-from exporter.errors import ConfigError
 from exporter.insight.baselines.file import baselines
 from exporter.logs import Redactor
 from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
-from exporter.web.listen import sockets
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
@@ -37,7 +36,7 @@ def findings(
     known = len(baselines(settings.baselines_file))
     origin = settings.baselines_file or "the shipped file"
     yield Finding("baselines", is_bad=False, text=f"{known} in {origin}")
-    yield from _addresses(settings)
+    yield from web_findings(settings, clock)
     yield from _state(settings)
     if settings.enable_intake:
         from exporter.check.intake import intake_findings  # noqa: PLC0415 - loads msgspec
@@ -58,18 +57,6 @@ def findings(
 def _warnings(texts: Iterable[str]) -> Iterator[Finding]:
     for text in texts:
         yield Finding("configuration", is_bad=False, text=text, is_warning=True)
-
-
-def _addresses(settings: Settings) -> Iterator[Finding]:
-    try:
-        for each in sockets(settings.listen_address):
-            each.close()
-    except ConfigError as error:
-        yield Finding(
-            "listen address", is_bad=True, text=str(error), fix="set --web.listen-address"
-        )
-    else:
-        yield Finding("listen address", is_bad=False, text=", ".join(settings.listen_address))
 
 
 def _state(settings: Settings) -> Iterator[Finding]:

@@ -14,7 +14,6 @@ from exporter.errors import ConfigError
 
 _SCHEME = "bearer"
 _TOKEN = re.compile(r"[!-~]+")
-_Stamp = tuple[int, int, int]
 
 
 class Token:
@@ -29,7 +28,7 @@ class Token:
         self._flag = flag
         self._on_secrets = on_secrets
         self._log = structlog.get_logger("exporter.intake.token")
-        self._stamp = _stamp(path)
+        self._stamp = files.stamp(path)
         self._token: bytes | None = self._read()
 
     def admits(self, authorization: str | None) -> bool:
@@ -42,7 +41,7 @@ class Token:
         return hmac.compare_digest(shown.strip().encode(), self._token)
 
     def _refresh(self) -> None:
-        stamp = _stamp(self._path)
+        stamp = files.stamp(self._path)
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -59,12 +58,3 @@ class Token:
             raise ConfigError(message)
         self._on_secrets((text,))
         return text.encode()
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    """Return what tells one state of a file from another; None while there is none to see."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return (found.st_ino, found.st_mtime_ns, found.st_size)

@@ -10,12 +10,26 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
 _AT_ONCE = 32
 _RETRY_SECONDS = 1.0
+_ENTER_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What stands between acceptance and the first request."""
+
+    context: Callable[[], ssl.SSLContext | None]
+    """The TLS context of the moment, None where none is spoken."""
+    seconds: float
+    most: int
+    """At a time; above, the oldest makes room for the newest."""
 
 
 class Acceptor:
@@ -26,12 +40,15 @@ class Acceptor:
         sock: socket.socket,
         protocol: Callable[[], asyncio.BaseProtocol],
         loop: asyncio.AbstractEventLoop,
+        handshake: Handshake,
     ) -> None:
         """Accept from now on; `sock` listens already and belongs to the acceptor."""
+        self._handshake = handshake
         self._sock = sock
         self._protocol = protocol
         self._loop = loop
-        self._entering: set[asyncio.Task[object]] = set()
+        self._entering: dict[asyncio.Task[object], None] = {}
+        """Those who are not in yet, the oldest first: with TLS they may take their time."""
         self._retry: asyncio.TimerHandle | None = None
         self._failing = False
         sock.setblocking(False)
@@ -44,7 +61,9 @@ class Acceptor:
         self._loop.remove_reader(self._sock)
         self._sock.close()
         if self._entering:
-            await asyncio.wait(self._entering, timeout=_RETRY_SECONDS)
+            await asyncio.wait(self._entering, timeout=_ENTER_SECONDS)
+        for task in self._entering:
+            task.cancel()
 
     def _watch(self) -> None:
         self._loop.add_reader(self._sock, self._accept)
@@ -63,11 +82,24 @@ class Acceptor:
 
     def _enter(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        # Here TLS comes in later (`ssl=`, `ssl_handshake_timeout=`).
-        entering = self._loop.connect_accepted_socket(self._protocol, connection)
+        context = self._handshake.context()
+        seconds = self._handshake.seconds if context else None
+        entering = self._loop.connect_accepted_socket(
+            self._protocol, connection, ssl=context, ssl_handshake_timeout=seconds
+        )
         task: asyncio.Task[object] = self._loop.create_task(entering)
-        self._entering.add(task)
-        task.add_done_callback(self._entering.discard)
+        self._entering[task] = None
+        task.add_done_callback(self._entered)
+        if len(self._entering) > self._handshake.most:
+            oldest = next(iter(self._entering))
+            del self._entering[oldest]
+            oldest.cancel()
+
+    def _entered(self, task: asyncio.Task[object]) -> None:
+        self._entering.pop(task, None)
+        if not task.cancelled():
+            # A handshake that fails is the client's affair.
+            task.exception()
 
     def _pause(self, error: OSError) -> None:
         """Wait until there may be descriptors again: the socket would stay readable till then."""

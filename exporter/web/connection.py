@@ -53,7 +53,10 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         # No data may stay behind in the transport: a slice counts as sent when the kernel has
         # it, so closing never waits for a client that does not read.
-        self._transport.set_write_buffer_limits(high=0)
+        # (With TLS a limit of 0 would be reached by no data at all.)
+        self._is_plain = self._transport.can_write_eof()
+        self._transport.set_write_buffer_limits(high=0 if self._is_plain else 1)
+        self._peer_names = wire.peer_names(transport)
         if self._traffic.admit(self):
             self._arm(self._limits.header_seconds, self._expire)
         else:
@@ -76,15 +79,18 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Close once the client has nothing more to say, but finish the answer under way."""
         self._last = True
-        return self._sending
+        # TLS has no half-closed connections.
+        return self._sending and self._is_plain
 
     def pause_writing(self) -> None:
         """Stop sending: the client is slower than we are."""
         self._blocked = True
+        self._traffic.stalls(self)
 
     def resume_writing(self) -> None:
         """Go on sending."""
         self._blocked = False
+        self._traffic.stalled.pop(self, None)
         if self._sending:
             self._loop.call_soon(self._pump)
 
@@ -92,9 +98,7 @@ class Connection(asyncio.BufferedProtocol):
         """Give back what the connection held."""
         self._arm(0, None)
         self._pending = None
-        if self._sending:
-            self._sending = False
-            self._traffic.in_flight -= 1
+        self._release()
         self._traffic.leave(self)
 
     # What the server tells.
@@ -103,10 +107,11 @@ class Connection(asyncio.BufferedProtocol):
         """Close now unless a request is under way or half arrived."""
         busy = self._sending or self._pending is not None or self._half_arrived
         if self._lingering or not busy:
-            self._transport.close()
+            self._close()
 
     def cut(self) -> None:
         """Close now, dropping what was not sent."""
+        self._release()
         self._transport.abort()
 
     # Reading.
@@ -135,11 +140,12 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(error.error_status_hint)
 
     def _begin(self, event: h11.Request) -> None:
+        self._traffic.waiting.pop(self, None)
         self._to_head = event.method == b"HEAD"
         if (status := self._fault(event)) is not None:
             self._refuse(status)
             return
-        answer = self._traffic.answer(wire.request_from(event))
+        answer = self._traffic.answer(wire.request_from(event, self._peer_names))
         if isinstance(answer, WithBody):
             self._gather(answer, wire.announced_bytes(event))
         else:
@@ -177,7 +183,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._half_arrived:
             self._refuse(408)
         else:
-            self._transport.close()
+            self._close()
 
     # Waiting.
 
@@ -209,6 +215,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, response: Response, *, last: bool) -> None:
         self._arm(self._limits.stall_seconds, self.cut)
+        self._traffic.waiting.pop(self, None)
         self._traffic.on_response(response.path_class, response.status)
         self._last |= last or self._traffic.stopping
         start = wire.head(self._http, response, body=not self._to_head, close=self._last)
@@ -236,32 +243,45 @@ class Connection(asyncio.BufferedProtocol):
             self._loop.call_soon(self._pump)
 
     def _finish(self) -> None:
-        self._sending = False
-        self._traffic.in_flight -= 1
+        self._release()
         if self._traffic.stopping:
-            self._transport.close()
+            self._close()
         elif self._last or self._http.our_state is not h11.DONE:
             self._linger()
         else:
             self._http.start_next_cycle()
             self._to_head = False
             self._idle = not self._http.trailing_data[0]
+            self._traffic.waiting[self] = None
             limits = self._limits
             self._arm(limits.idle_seconds if self._idle else limits.header_seconds, self._expire)
             self._advance()
+
+    def _release(self) -> None:
+        """Give the place among those that are answered to somebody else."""
+        if self._sending:
+            self._sending = False
+            self._traffic.in_flight -= 1
+
+    def _close(self) -> None:
+        """Close once what was sent has left; with TLS the client's own end is awaited as well."""
+        self._arm(self._limits.stall_seconds, self.cut)
+        self._transport.close()
 
     def _linger(self) -> None:
         """Let the client close first, for a moment.
 
         Closing over bytes that were not read makes the kernel send a reset, which may destroy
-        the answer before the client has read it.
+        the answer before the client has read it. Closing TLS reads them.
         """
         self._lingering = True
+        if not self._is_plain:
+            self._close()
+            return
         self._arm(self._limits.linger_seconds, self.cut)
         self._transport.resume_reading()
         try:
-            if self._transport.can_write_eof():
-                self._transport.write_eof()
+            self._transport.write_eof()
         except OSError:  # The client has reset the connection, and the loop does not know yet.
             self.cut()
 
@@ -269,7 +289,7 @@ class Connection(asyncio.BufferedProtocol):
         response = self._traffic.busy("Too many connections are open; try again later.")
         start = wire.head(self._http, response, body=True, close=True)
         self._transport.write(b"".join((start, *response.body)))
-        self._transport.close()
+        self._close()
         self._traffic.on_response(response.path_class, response.status)
 
     def _arm(self, seconds: float, action: Callable[[], None] | None) -> None:

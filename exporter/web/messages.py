@@ -20,12 +20,16 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Request:
-    """Hold one request: the path decoded, the query as sent, header names in lower case."""
+    """Hold one request: the path decoded, the query as sent, header names in lower case.
+
+    `peer_names` are those of the client's certificate, where one was shown and verified.
+    """
 
     method: str
     path: str
     query: str
     headers: Mapping[str, str]
+    peer_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Thread
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import structlog
 
 from exporter.web import listen
-from exporter.web.acceptor import Acceptor
+from exporter.web.acceptor import Acceptor, Handshake
 from exporter.web.connection import Connection
 from exporter.web.limits import Limits
 from exporter.web.messages import Handler, OnResponse, Unable
@@ -34,8 +35,14 @@ class Server:
         limits: Limits | None = None,
         on_response: OnResponse | None = None,
         unable: Unable | None = None,
+        *,
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
     ) -> None:
-        """Serve nothing yet; `on_response` is called in the server's thread and must not block."""
+        """Serve nothing yet; `on_response` is called in the server's thread and must not block.
+
+        `tls` is asked at each connection.
+        """
+        self._tls = tls
         self._wanted = tuple(addresses)
         self._traffic = Traffic(
             handler, limits or Limits(), on_response or _ignore, unable or Unable()
@@ -84,8 +91,11 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log)
         self._stop = loop.create_future()
+        limits = self._traffic.limits
+        handshake = Handshake(self._tls, limits.handshake_seconds, limits.max_handshakes)
         acceptors = [
-            Acceptor(sock, lambda: Connection(self._traffic, loop), loop) for sock in self._sockets
+            Acceptor(sock, lambda: Connection(self._traffic, loop), loop, handshake)
+            for sock in self._sockets
         ]
         self._loop.set_result(loop)
         drain_seconds = await self._stop

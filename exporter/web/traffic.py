@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from time import monotonic
 from typing import Protocol, TypeVar
 
 import structlog
@@ -47,7 +49,12 @@ class Traffic:
     limits: Limits
     on_response: OnResponse
     unable: Unable
+    clock: Callable[[], float] = monotonic
     open: set[Peer] = field(default_factory=set)
+    waiting: dict[Peer, None] = field(default_factory=dict)
+    """Those that owe us a request, the oldest first."""
+    stalled: dict[Peer, float] = field(default_factory=dict)
+    """Those that do not read what is sent, with the loop's time since when, the oldest first."""
     in_flight: int = 0
     stopping: bool = False
     # One buffer serves all: what arrives is handed on before the loop reads another socket.
@@ -55,15 +62,23 @@ class Traffic:
     _emptied: asyncio.Event = field(default_factory=asyncio.Event)
 
     def admit(self, peer: Peer) -> bool:
-        """Take a new connection in, if there is room for it."""
-        if self.stopping or len(self.open) >= self.limits.max_connections:
+        """Take a new connection in, if there is room for it or can be made."""
+        full = len(self.open) >= self.limits.max_connections
+        if self.stopping or (full and not self._cut_first(self.waiting)):
             return False
         self.open.add(peer)
+        self.waiting[peer] = None
         return True
+
+    def stalls(self, peer: Peer) -> None:
+        """Note that a connection does not read what is sent."""
+        self.stalled.setdefault(peer, self.clock())
 
     def leave(self, peer: Peer) -> None:
         """Forget a connection that is gone."""
         self.open.discard(peer)
+        self.waiting.pop(peer, None)
+        self.stalled.pop(peer, None)
         if not self.open:
             self._emptied.set()
 
@@ -78,7 +93,7 @@ class Traffic:
 
     def outcome(self, pending: Pending) -> Response:
         """Return the answer that another thread has made, or what stands in for it."""
-        return self._guarded(pending.result, self.unable.path_class)
+        return self._or_busy(self._guarded(pending.result, self.unable.path_class))
 
     def busy(self, text: str) -> Response:
         """Return the answer to who may try again later."""
@@ -99,6 +114,19 @@ class Traffic:
             peer.cut()
         await self._empty_within(_CUT_SECONDS)
 
+    def _cut_stalled(self) -> bool:
+        """End the answer to who has not read for the longest, if that is long enough."""
+        since = next(iter(self.stalled.values()), math.inf)
+        patient_until = since + self.limits.patience_seconds
+        return self.clock() >= patient_until and self._cut_first(self.stalled)
+
+    def _cut_first(self, peers: Iterable[Peer]) -> bool:
+        first = next(iter(peers), None)
+        if first is not None:
+            first.cut()
+            self.leave(first)
+        return first is not None
+
     async def _empty_within(self, seconds: float) -> None:
         self._emptied.clear()
         if self.open:
@@ -117,7 +145,7 @@ class Traffic:
 
     def _or_busy(self, response: Response) -> Response:
         most = self.limits.max_requests
-        if response.vital or not most or self.in_flight < most:
+        if response.vital or not most or self.in_flight < most or self._cut_stalled():
             return response
         text = f"The limit of {most} requests at the same time is reached; try again later."
         return replace(self.busy(text), path_class=response.path_class)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from email.utils import formatdate
 from http import HTTPStatus
@@ -17,14 +18,22 @@ SLICE_BYTES = 256 * 1024
 _JOINED_BYTES = 64 * 1024
 
 
-def request_from(event: h11.Request) -> Request:
+def request_from(event: h11.Request, peer_names: frozenset[str]) -> Request:
     """Return our request for h11's; repeated headers are joined by commas (RFC 9110, 5.3)."""
     path, _, query = _origin_form(event.target.decode("ascii")).partition("?")
     headers: dict[str, str] = {}
     for raw_name, raw_value in event.headers:
         name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return Request(event.method.decode("ascii"), unquote(path), query, MappingProxyType(headers))
+    method = event.method.decode("ascii")
+    return Request(method, unquote(path), query, MappingProxyType(headers), peer_names)
+
+
+def peer_names(transport: asyncio.BaseTransport) -> frozenset[str]:
+    """Return the names in the certificate that a client has shown, if it was verified."""
+    tls = transport.get_extra_info("ssl_object")
+    shown = (tls.getpeercert() if tls else None) or {}
+    return frozenset(str(name) for _, name in shown.get("subjectAltName", ()))
 
 
 def header_bytes(event: h11.Request) -> int:

@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from exporter.demo import schema
+from tests.integration.web.world import World
+from tests.support.certificates import Issued
 from tests.support.exporter import ROOT
 from tests.support.ports import free_port
 
@@ -206,3 +208,33 @@ def test_a_token_that_cannot_be_read_and_a_taken_port_fail(airflow, tmp_path):
         "FAIL intake token",
         "FAIL intake",
     ]
+
+
+def web(directory: Path, dsn: str, file: Path) -> tuple[int, list[str]]:
+    code, lines = check(directory, dsn, "--web.config.file", str(file))
+    subjects = ("web configuration", "certificate")
+    return code, [line for line in lines if line[5:].partition(":")[0] in subjects]
+
+
+def test_the_door_and_the_end_of_its_certificate_are_told(airflow, tmp_path):
+    world = World.of(tmp_path / "door", "web-config.yml")
+    code, lines = web(tmp_path, airflow, world.file)
+    assert code == 0
+    assert lines[0] == "ok   web configuration: HTTPS, 1 users, 2 headers"
+    assert lines[1].startswith("ok   certificate: is valid until 20")
+    world.install(world.authority.issue("soon", days=3))
+    code, lines = web(tmp_path, airflow, world.file)
+    assert (code, lines[1][:5]) == (0, "warn ")
+
+
+def test_a_certificate_that_has_expired_or_has_another_key_fails(airflow, tmp_path):
+    world = World.of(tmp_path / "door", "web-config.yml")
+    world.install(world.authority.issue("old", days=0))
+    code, lines = web(tmp_path, airflow, world.file)
+    assert code == 2
+    assert "tls.crt: certificate has expired" in failures(lines)[0]
+    other = world.authority.issue("other")
+    world.install(Issued(world.folder / "tls.crt", other.key))
+    code, lines = web(tmp_path, airflow, world.file)
+    assert code == 2
+    assert "tls.key is not the key of the certificate in" in failures(lines)[0]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
 import psutil
@@ -38,12 +39,17 @@ class ExporterProcess:
         command: str = "serve",
         port: int | None = None,
         python: str = sys.executable,
+        tls: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Start the daemon in `directory`, where its log goes too.
 
         It sees the variables of `environment` and none of ours. A port is free unless
-        named, which is how a test starts a daemon again where the last one was.
+        named, which is how a test starts a daemon again where the last one was. With `tls` it is
+        asked over HTTPS, and always with these headers.
         """
+        self._tls = tls
+        self._headers = headers or {}
         self.port = port or free_port()
         listen = ["--web.listen-address", f"127.0.0.1:{self.port}"]
         self._child = Child.start(
@@ -93,9 +99,9 @@ class ExporterProcess:
         timeout: float = 10,
     ) -> Response:
         """Send one request on a connection of its own; any status is an answer."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = self._connection(timeout)
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            connection.request(method, path, body, {**self._headers, **(headers or {})})
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
             return Response(answer.status, names, answer.read())
@@ -147,6 +153,11 @@ class ExporterProcess:
     def rss_bytes(self) -> int:
         """Return the resident memory of the process."""
         return int(psutil.Process(self.pid).memory_info().rss)
+
+    def _connection(self, timeout: float) -> HTTPConnection:
+        if self._tls is None:
+            return HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        return HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self._tls)
 
     def _ready(self) -> bool:
         try:

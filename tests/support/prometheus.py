@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import textwrap
 from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -20,6 +21,7 @@ rule_files: {rules}
 scrape_configs:
   - job_name: airflow
     honor_labels: true
+{scrape}
     static_configs:
       - {{targets: {targets}, labels: {{airflow: "{airflow}"}}}}
 """
@@ -41,12 +43,21 @@ class Prometheus:
         rules: Sequence[Path] = (),
         *,
         every: str = "1s",
+<<<<<<< HEAD
         features: Sequence[str] = (),
     ) -> None:
         """Start with its files in `directory`; `airflow` is the label of the targets.
 
         What `tsdb` there holds is served as well; `features` are what `--enable-feature` switches
         on.
+=======
+        scrape: str = "",
+    ) -> None:
+        """Start with its files in `directory`; `airflow` is the label of the targets.
+
+        `scrape` is more of the scrape configuration, in YAML.
+        What `tsdb` there holds is served as well.
+>>>>>>> ee40244 (web: TLS, users and headers by --web.config.file)
         """
         self.port = free_port()
         config = directory / "prometheus.yml"
@@ -56,6 +67,7 @@ class Prometheus:
                 targets=json.dumps(list(targets)),
                 airflow=airflow,
                 every=every,
+                scrape=textwrap.indent(scrape, "    "),
             )
         )
         self._child = Child.start(

@@ -24,6 +24,11 @@ def check_rules(path: Path) -> list[str]:
     return _complaints(["check", "rules", "--lint-fatal", str(path)])
 
 
+def check_web_config(path: Path) -> list[str]:
+    """Return what promtool says against a web configuration file; [] is praise."""
+    return _complaints(["check", "web-config", str(path)])
+
+
 def rule_failures(path: Path) -> list[str]:
     """Return what fails in a file of rule unit tests; [] is praise."""
     return _complaints(["test", "rules", str(path)])

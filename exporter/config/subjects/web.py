@@ -21,6 +21,12 @@ class WebSettings:
         "--web.telemetry-path", "/metrics", "Path under which metrics are served.", free_path,
         "PATH",
     )  # fmt: skip
+    web_config_file: Path | None = option(
+        "--web.config.file", None,
+        "YAML file of TLS, users and headers, with exporter-toolkit's keys (docs/web.md); read "
+        "again when it or a certificate changes.",
+        Path, "FILE",
+    )  # fmt: skip
     max_requests: int = option(
         "--web.max-requests", 40, "Most requests answered at a time; above, 503. 0 is no limit.",
         count, "NUMBER",

@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from exporter import values, yaml_file
-from exporter.errors import ConfigError
 from exporter.insight.baselines.baseline import METRICS, Baseline, Direction, Key, Match, Scope
+from exporter.yaml_file import Place
 
 SECTIONS: Final = {"stages": Scope.STAGE, "components": Scope.COMPONENT}
 """How files name the scopes."""
@@ -34,54 +34,28 @@ def baselines(path: Path | None, origin: str = "--baselines.file") -> tuple[Base
     allowed.
     """
     path = path or _SHIPPED
-    found = tuple(_sections(_Place(path), yaml_file.tree(path, origin)))
+    found = tuple(_sections(Place(path), yaml_file.tree(path, origin)))
     if len(found) > _MOST:
-        _Place(path).refuse(f"holds more than {_MOST} baselines")
+        Place(path).refuse(f"holds more than {_MOST} baselines")
     return found
 
 
-class _Place:
-    """Where in the file we are, for sentences."""
-
-    def __init__(self, path: Path, *keys: str) -> None:
-        self._path = path
-        self._keys = keys
-
-    def below(self, key: str) -> _Place:
-        return _Place(self._path, *self._keys, key)
-
-    def refuse(self, problem: str) -> NoReturn:
-        where = ".".join(self._keys)[:200]
-        message = f"{self._path}: {where}: {problem}" if where else f"{self._path}: {problem}"
-        raise ConfigError(message)
-
-    def keys(self, node: object, *allowed: str) -> Node:
-        """Return a node's keys and values; only those that are allowed, if any are named."""
-        if not isinstance(node, dict) or not node:
-            self.refuse(f"must hold {', '.join(allowed) or 'something by name'}")
-        for key in node:
-            if allowed and key not in allowed:
-                self.below(str(key)).refuse(f"no such key; there are {', '.join(allowed)}")
-            if not _NAME.fullmatch(str(key)):
-                self.below(str(key)).refuse("a name is up to 63 letters, digits, _ . and -")
-        return node
-
-    def text(self, node: Node, key: str) -> str:
-        """Return the text of a key that must be there."""
-        value = node.get(key)
-        if not isinstance(value, str) or not value:
-            self.below(key).refuse("must be given, as one value")
-        return value
-
-
-def _sections(place: _Place, tree: object) -> Iterator[Baseline]:
+def _sections(place: Place, tree: object) -> Iterator[Baseline]:
     for section, names in place.keys(tree, *SECTIONS).items():
         at = place.below(section)
-        for name, metrics in at.keys(names).items():
+        for name, metrics in _named(at, names).items():
             yield from _of_name(at.below(name), SECTIONS[section], name, metrics)
 
 
-def _of_name(place: _Place, scope: Scope, name: str, node: object) -> Iterator[Baseline]:
+def _named(place: Place, node: object) -> Node:
+    found = place.keys(node)
+    for name in found:
+        if not _NAME.fullmatch(str(name)):
+            place.below(str(name)).refuse("a name is up to 63 letters, digits, _ . and -")
+    return found
+
+
+def _of_name(place: Place, scope: Scope, name: str, node: object) -> Iterator[Baseline]:
     is_component = scope is Scope.COMPONENT
     metrics = place.keys(node, *METRICS[scope], *([_MATCH] if is_component else []))
     match = _match(place.below(_MATCH), metrics.get(_MATCH)) if is_component else None
@@ -90,7 +64,7 @@ def _of_name(place: _Place, scope: Scope, name: str, node: object) -> Iterator[B
             yield _baseline(place.below(metric), Key(scope, name, metric), terms, match)
 
 
-def _baseline(place: _Place, key: Key, node: object, match: Match | None) -> Baseline:
+def _baseline(place: Place, key: Key, node: object, match: Match | None) -> Baseline:
     terms = place.keys(node, *(each.value for each in Direction), *_FURTHER)
     directions = [each for each in Direction if each.value in terms]
     if len(directions) != 1:
@@ -109,14 +83,14 @@ def _baseline(place: _Place, key: Key, node: object, match: Match | None) -> Bas
     return Baseline(key, direction, target, tolerance, aggregation, _window(place, terms), match)
 
 
-def _number(place: _Place, node: Node, key: str) -> float:
+def _number(place: Place, node: Node, key: str) -> float:
     text = place.text(node, key)
     if not _NUMBER.fullmatch(text):
         place.below(key).refuse("must be a number such as 100 or 0.20")
     return float(text)
 
 
-def _window(place: _Place, node: Node) -> int:
+def _window(place: Place, node: Node) -> int:
     least, most = _WINDOW_SECONDS
     try:
         seconds = values.seconds(place.text(node, "window"))
@@ -127,12 +101,12 @@ def _window(place: _Place, node: Node) -> int:
     return int(seconds)
 
 
-def _match(place: _Place, node: object) -> Match:
+def _match(place: Place, node: object) -> Match:
     given = place.keys(node, "container", "pod")
     return Match(**{key: _pattern(place, given, key) for key in given})
 
 
-def _pattern(place: _Place, node: Node, key: str) -> str:
+def _pattern(place: Place, node: Node, key: str) -> str:
     text = place.text(node, key)
     try:
         values.pattern(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -23,9 +24,15 @@ class Client:
     """Speak raw bytes to a server that listens on `address` (`HOST:PORT`)."""
 
     def __init__(
-        self, address: str, receive_buffer_bytes: int | None = None, *, connect: bool = True
+        self,
+        address: str,
+        receive_buffer_bytes: int | None = None,
+        *,
+        connect: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Connect, now or later."""
+        self._tls = tls
         host, _, port = address.rpartition(":")
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -53,6 +60,8 @@ class Client:
     def connect(self) -> None:
         """Connect."""
         self.socket.connect(self._address)
+        if self._tls is not None:
+            self.socket = self._tls.wrap_socket(self.socket, server_hostname=self._address[0])
 
     def send(self, data: bytes) -> None:
         """Send some bytes."""
@@ -80,7 +89,7 @@ class Client:
         try:
             while block := self.socket.recv(1 << 20):
                 blocks.append(block)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             pass
         return b"".join(blocks)
 

@@ -32,27 +32,58 @@ def test_one_thread_serves_however_many_connections(serve: Serve, connect: Conne
     assert threading.active_count() == before + 1
 
 
-def test_connections_above_the_cap_are_turned_away_until_one_leaves(
+def test_a_connection_above_the_cap_takes_the_place_of_the_one_that_waits_longest(
     serve: Serve, connect: Connect
 ) -> None:
-    seen: list[tuple[str, int]] = []
-    server = serve(max_connections=2, on_response=lambda *kind: seen.append(kind))
+    server = serve(max_connections=2, header_seconds=60, idle_seconds=60)
     first, second = connect(server), connect(server)
-    for client in (first, second):
+    for client in (second, first):
         client.ask()
         client.answer()
+    first.send(b"GET / HTTP")  # Half a request is none yet.
     third = connect(server)
-    assert third.answer().status == 503
-    assert third.until_closed() == b""
-    first.send(b"GET / HTTP/1.0\r\n\r\n")
-    first.until_closed()
-    first.socket.close()
-    while server.connections == 2:
-        pass
+    third.ask()
+    assert third.answer().status == 200
+    assert second.until_closed() == b""
     fourth = connect(server)
     fourth.ask()
     assert fourth.answer().status == 200
-    assert seen == [("other", code) for code in (200, 200, 503, 200, 200)]
+    assert first.until_closed() == b""
+    assert server.connections == 2
+
+
+def test_where_nobody_waits_a_connection_above_the_cap_is_turned_away(
+    serve: Serve, connect: Connect
+) -> None:
+    seen: list[tuple[str, int]] = []
+    server = serve(max_connections=1, on_response=lambda *kind: seen.append(kind))
+    busy = connect(server, receive_buffer_bytes=4096)
+    busy.ask("/big")
+    busy.socket.recv(1, socket.MSG_PEEK)
+    turned_away = connect(server)
+    assert turned_away.answer().status == 503
+    assert turned_away.until_closed() == b""
+    assert len(busy.answer().body) == BIG_BYTES
+    assert seen == [("other", 200), ("other", 503)]
+
+
+def test_who_does_not_read_makes_room_for_a_request_above_the_limit(
+    serve: Serve, connect: Connect
+) -> None:
+    server = serve(max_requests=2, patience_seconds=0.1, stall_seconds=60)
+    stuck = [connect(server, receive_buffer_bytes=4096) for _ in range(2)]
+    for client in stuck:
+        client.ask("/big")
+        client.socket.recv(1, socket.MSG_PEEK)
+    other, status = connect(server), 503
+    while status == 503:
+        other.ask("/x")
+        status = other.answer().status
+    assert status == 200
+    assert len(stuck[0].until_closed()) < BIG_BYTES
+    while server.connections > 2:
+        pass
+    assert len(stuck[1].answer().body) == BIG_BYTES  # Only the longest was let go.
 
 
 def test_requests_above_the_limit_get_503_but_vital_ones_do_not(

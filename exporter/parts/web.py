@@ -1,0 +1,37 @@
+"""The web part: the server of the exposition, behind the door where there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.clock import Clock
+from exporter.config import Settings, options
+from exporter.web.limits import Limits
+from exporter.web.routes import Routes
+from exporter.web.server import Server
+from exporter.web.tally import Tally
+
+if TYPE_CHECKING:
+    from exporter.web.door.door import Door
+
+
+def door(settings: Settings, clock: Clock) -> Door | None:
+    """Read the web configuration file, if there is one; raise ConfigError when it is bad."""
+    if settings.web_config_file is None:
+        return None
+    from exporter.web.door.door import Door  # noqa: PLC0415 - for those who use it
+
+    return Door(settings.web_config_file, options()["web_config_file"].flag, clock)
+
+
+def server(settings: Settings, routes: Routes, tally: Tally, door: Door | None) -> Server:
+    """Build the server of the routes."""
+    # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
+    limits = Limits(max_requests=settings.max_requests, idle_seconds=75.0)
+    if door is None:
+        return Server(settings.listen_address, routes, limits, tally)
+    from exporter.web.door.guard import Guard  # noqa: PLC0415 - loads bcrypt
+    from exporter.web.door.passwords import Passwords  # noqa: PLC0415
+
+    guard = Guard(routes, lambda: door.policy().config, Passwords())
+    return Server(settings.listen_address, guard, limits, tally, tls=door.context)

@@ -1,0 +1,1 @@
+"""The front door: who may come in, and over what, as the web configuration file says."""
