@@ -10,7 +10,7 @@ SEEDS ?= 5
 TRIES ?= 2000
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions airflow-test exactness schemas docs golden lock clean
+.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions bench-report airflow-test exactness schemas docs golden lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -52,6 +52,9 @@ bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 
 bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API
 	$(BIN)/python -m bench.containers
+
+bench-report: $(STAMP) ## time and memory of a report on ROWS task instances (default 1000000)
+	$(BIN)/python -m bench.report --rows $(ROWS)
 
 bench-regressions: $(STAMP) ## false alarms and detections of the rule for regressions
 	$(BIN)/python -m bench.regressions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +26,8 @@ def actuals(client: Client, baselines: Iterable[Baseline], series: Series) -> di
     """
     found = {}
     for each in baselines:
-        values = _values(client, each, actual(each, series))
+        found_by = vector(client, actual(each, series), str(each.key))
+        values = {labels.get("airflow", ""): value for labels, value in found_by}
         if len(values) > 1:
             names = ", ".join(sorted(values))[:200]
             message = f"{client.to} knows several installations: choose one by --airflow: {names}"
@@ -36,19 +37,24 @@ def actuals(client: Client, baselines: Iterable[Baseline], series: Series) -> di
     return found
 
 
-def _values(client: Client, baseline: Baseline, query: str) -> dict[str, float]:
-    """Return the result of a query by installation."""
+def vector(
+    client: Client, query: str, what: str, max_bytes: int = MAX_BYTES
+) -> list[tuple[Mapping[str, str], float]]:
+    """Return labels and value of every element of an instant query's result.
+
+    Raises SourceUnavailableError, and ConfigError naming `what` where the query is refused.
+    """
     path = client.to.target.rstrip("/")
     target = f"{path}/api/v1/query?{urlencode({'query': query})}"
-    status, body = client.answer(target, _JSON, MAX_BYTES)
+    status, body = client.answer(target, _JSON, max_bytes)
     if status in _REFUSED:
-        message = f"{baseline.key}: {client.to} refuses its query: {query}"
+        message = f"{what}: {client.to} refuses its query: {query}"
         raise ConfigError(message)
     if status != HTTPStatus.OK:
         message = f"{client.to} answered {status}"
         raise SourceUnavailableError(message)
     try:
-        return {_installation(each): float(each["value"][1]) for each in _result(body)}
+        return [(_labels(each), float(each["value"][1])) for each in _result(body)]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         message = f"{client.to} did not answer as Prometheus does"
         raise SourceUnavailableError(message) from None
@@ -62,5 +68,5 @@ def _result(body: bytes) -> list[Any]:
     return result
 
 
-def _installation(element: Any) -> str:  # noqa: ANN401 - JSON
-    return str(element["metric"].get("airflow", ""))
+def _labels(element: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
+    return {str(name): str(value) for name, value in element["metric"].items()}

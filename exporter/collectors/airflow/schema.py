@@ -150,9 +150,7 @@ FEATURES: Mapping[str, Mapping[str, frozenset[str]]] = {
     "triggers": {"trigger": frozenset({"id", "triggerer_id"})},
     "deadlines": {"deadline": frozenset({"missed"})},
     "revision": {"alembic_version": frozenset({"version_num"})},
-    "xcom": {
-        "xcom": frozenset({"dag_id", "task_id", "run_id", "map_index", "key", "value"}),
-    },
+    "xcom": {"xcom": frozenset(READ["xcom"])},
 }
 """What each optional part of a sample reads; a missing one costs that part alone."""
 
@@ -211,14 +209,16 @@ class Schema:
         )
 
 
-def probed(connection: Connection, schema_name: str | None) -> Schema:
-    """Look at the database; raise SourceUnavailableError when no tries can be counted in it."""
+def probed(
+    connection: Connection, schema_name: str | None, read: Mapping[str, _Columns] = READ
+) -> Schema:
+    """Look for what is read; raise SourceUnavailableError when no tries can be counted."""
     backend = connection.dialect.name
-    present = _present(connection, schema_name)
+    present = _present(connection, schema_name, read)
     metadata = MetaData(schema=schema_name if backend == "postgresql" else None)
     tables = {
         name: _table(metadata, name, columns, present[name])
-        for name, columns in READ.items()
+        for name, columns in read.items()
         if name in present
     }
     missing = _missing(present)
@@ -233,10 +233,12 @@ def _table(metadata: MetaData, name: str, columns: _Columns, present: Mapping[st
     return Table(name, metadata, *[Column(c, kind) for c, kind in kinds.items() if c in present])
 
 
-def _present(connection: Connection, schema_name: str | None) -> dict[str, dict[str, str]]:
+def _present(
+    connection: Connection, schema_name: str | None, read: Mapping[str, _Columns]
+) -> dict[str, dict[str, str]]:
     """Return by table the columns that may be read, and their declared types."""
     if connection.dialect.name == "postgresql":
-        rows = connection.execute(_postgresql_columns(schema_name))
+        rows = connection.execute(_postgresql_columns(schema_name, read))
     else:
         rows = connection.execute(
             text(
@@ -257,14 +259,14 @@ _COLUMNS = table(
 )
 
 
-def _postgresql_columns(schema_name: str | None) -> Any:  # noqa: ANN401 - a Select of three columns
+def _postgresql_columns(schema_name: str | None, read: Mapping[str, _Columns]) -> Any:  # noqa: ANN401 - a Select of three columns
     # information_schema shows what is granted, pg_catalog everything.
     names = select(_COLUMNS.c.table_name, _COLUMNS.c.column_name, _COLUMNS.c.data_type)
     if schema_name is None:
         where = _COLUMNS.c.table_schema == func.any(func.current_schemas(False))
     else:
         where = _COLUMNS.c.table_schema == schema_name
-    return names.where(and_(where, _COLUMNS.c.table_name.in_(list(READ))))
+    return names.where(and_(where, _COLUMNS.c.table_name.in_(list(read))))
 
 
 def _missing(present: Mapping[str, Mapping[str, str]]) -> list[str]:

@@ -1,0 +1,256 @@
+"""What is worth doing something about, with its size and a recommendation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from exporter.insight.performance.occupancy import share_at_least
+from exporter.insight.performance.regressions import Change, Verdict, change
+from exporter.insight.performance.sizing import advised_bytes
+from exporter.insight.performance.tally import DagTotals, Tally, TaskName
+
+FULL: Final = 0.95
+"""Share of the slots from which a pool counts as full: means of minutes seldom reach all."""
+OFTEN: Final = 0.05
+"""Share of the minutes from which it is told."""
+LONG_WAIT_SECONDS: Final = 60.0
+NOTABLE_SHARE: Final = 0.01
+"""Of all seconds in tasks; less is listed in a table, but no finding."""
+DEAD_SHARE: Final = 0.2
+LARGE_BYTES: Final = 64 * 2**20
+OLD_DAYS: Final = 90.0
+MANY_RUNS: Final = 5
+"""Runs of a DAG without which its parallelism is no finding."""
+
+
+class Kind(Enum):
+    """What a finding is about; users choose by these words what ends with status 1."""
+
+    BASELINE = "baseline"
+    REGRESSION = "regression"
+    SUSPECTED = "suspected"
+    WASTE = "waste"
+    WAIT = "wait"
+    DELAY = "delay"
+    PARALLELISM = "parallelism"
+    SATURATION = "saturation"
+    MEMORY = "memory"
+    SETTINGS = "settings"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence with its numbers, what to do, and the seconds of the period it is about."""
+
+    kind: Kind
+    text: str
+    recommendation: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A task that became slower."""
+
+    task: TaskName
+    change: Change
+    tries_before: int
+    tries: int
+
+    @property
+    def seconds(self) -> float:
+        """What it cost in the period told of."""
+        return (self.change.now - self.change.before) * self.tries
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a task's tries used at most, and what they are given; bytes."""
+
+    task: TaskName
+    p99_bytes: float
+    tries: float
+    limit_bytes: float | None = None
+
+    @property
+    def advised_bytes(self) -> int | None:
+        """The limit that is advised, None where too few tries were seen."""
+        return advised_bytes(self.p99_bytes, self.tries)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much may run at a time."""
+
+    pools: Mapping[str, int] = field(default_factory=dict)
+    """Slots by pool; -1 is unlimited."""
+    parallelism: int | None = None
+    """Of all schedulers that are alive."""
+
+
+def regressions(tally: Tally) -> list[Regression]:
+    """Return the tasks that became slower, the costliest first."""
+    found = []
+    for task, totals in tally.tasks.items():
+        judged = change(totals.before.ordered(), totals.now.ordered())
+        if judged is not None:
+            found.append(Regression(task, judged, totals.before.count, totals.now.count))
+    return sorted(found, key=lambda each: (-each.seconds, each.task))
+
+
+def of_regressions(found: Sequence[Regression]) -> Iterator[Finding]:
+    """Tell of each how much slower it is."""
+    for each in found:
+        sure = each.change.verdict is Verdict.CONFIRMED
+        text = (
+            f"{name(each.task)} takes {each.change.ratio:.1f} times as long: median "
+            f"{clock(each.change.before)} before, {clock(each.change.now)} now "
+            f"({each.tries_before} and {each.tries} tries, "
+            + (f"p = {each.change.p_value:.1g})" if sure else "may be chance)")
+        )
+        kind = Kind.REGRESSION if sure else Kind.SUSPECTED
+        advice = (
+            "See what changed since then: its code, its rows, or what runs beside it."
+            if sure
+            else "Look again when there are more tries, before anybody works on it."
+        )
+        yield Finding(kind, text, advice, each.seconds)
+
+
+def of_waste(tally: Tally) -> Iterator[Finding]:
+    """Tell which tasks lose time to tries that fail."""
+    for task, totals in tally.tasks.items():
+        if totals.failed_seconds > NOTABLE_SHARE * tally.seconds:
+            yield Finding(
+                Kind.WASTE,
+                f"{totals.failed_tries} failed tries of {name(task)} cost "
+                f"{clock(totals.failed_seconds)}, {totals.failed_seconds / tally.seconds:.0%} of "
+                f"all time in tasks; {totals.retried_tries} of them were tried again",
+                "Fix what fails, or fail sooner: a check before the work, a shorter time-out; "
+                "retries only help against what passes by itself.",
+                totals.failed_seconds,
+            )
+
+
+def of_waits(tally: Tally, limits: Limits) -> Iterator[Finding]:
+    """Tell where tries wait in their queue, and whether their pool is what they wait for."""
+    for (queue, pool), waits in tally.queue_waits.items():
+        p95 = waits.quantile(0.95)
+        if p95 < LONG_WAIT_SECONDS:
+            continue
+        full = _full(tally, pool, limits.pools.get(pool, -1))
+        advice = (
+            f"Pool {pool} is full in {full:.0%} of the minutes: give it more slots, if what it "
+            "protects can bear them."
+            if full > OFTEN
+            else "Its pool has room, so workers are missing: compare with airflow_workers_desired "
+            "and `autoscale replay`."
+        )
+        text = (
+            f"Tries of queue {queue or '(none)'}, pool {pool or '(none)'} wait {clock(p95)} (p95) "
+            f"until they start, {clock(waits.total)} in all"
+        )
+        yield Finding(Kind.WAIT, text, advice, waits.total)
+
+
+def of_delays(tally: Tally) -> Iterator[Finding]:
+    """Tell which DAGs' runs start late."""
+    for dag_id, delays in tally.start_delays.items():
+        p95 = delays.quantile(0.95)
+        if p95 >= LONG_WAIT_SECONDS and delays.count >= MANY_RUNS:
+            yield Finding(
+                Kind.DELAY,
+                f"Scheduled runs of {dag_id} start {clock(p95)} late (p95 of {delays.count})",
+                "See whether the DAG is at its max_active_runs; if not, the scheduler's loop or "
+                "the parsing of DAG files is slow.",
+                delays.total,
+            )
+
+
+def of_parallelism(tally: Tally) -> Iterator[Finding]:
+    """Tell which DAGs could end sooner, and what ran alone that could have run beside others."""
+    for dag_id, dag in tally.dags.items():
+        alone = alone_at_most(dag)
+        # Of two that run together, one is saved; never more than what waits and gaps are.
+        saved = min(dag.winnable, sum(seconds for _, seconds in alone) / 2)
+        if dag.runs < MANY_RUNS or saved < NOTABLE_SHARE * dag.wall or not alone:
+            continue
+        names = ", ".join(task for task, _ in alone[:3])
+        yield Finding(
+            Kind.PARALLELISM,
+            f"Runs of {dag_id} take {clock(dag.wall / dag.runs)} where their critical path takes "
+            f"{clock(dag.critical / dag.runs)}: {names} run alone although they do not depend on "
+            "one another",
+            f"Let them run together (max_active_tasks, pool slots, priorities): up to "
+            f"{clock(saved / dag.runs)} a run.",
+            saved,
+        )
+
+
+def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
+    """Tell which pools are full, and whether all of Airflow is."""
+    for pool, slots in limits.pools.items():
+        full = _full(tally, pool, slots)
+        if full > OFTEN:
+            yield Finding(
+                Kind.SATURATION,
+                f"Pool {pool} has {slots} slots and is full in {full:.0%} of the minutes",
+                "Give it more slots, or move what does not need its protection to another pool.",
+            )
+    if limits.parallelism is not None:
+        full = share_at_least(tally.running.minutes(), FULL * limits.parallelism)
+        if full > OFTEN:
+            yield Finding(
+                Kind.SATURATION,
+                f"{limits.parallelism} tasks may run at a time, and do in {full:.0%} of the "
+                "minutes",
+                "Raise [core] parallelism, with workers and database to match.",
+            )
+
+
+def of_memory(found: Sequence[Memory]) -> Iterator[Finding]:
+    """Tell whose limit is near its peak, and whose is far above it."""
+    for each in found:
+        advised, limit = each.advised_bytes, each.limit_bytes
+        if advised is None or limit is None:
+            continue
+        told = f"{name(each.task)} uses {size(each.p99_bytes)} (p99) of {size(limit)}"
+        if each.p99_bytes > 0.9 * limit:
+            yield Finding(Kind.MEMORY, told, f"Raise its limit to {size(advised)}.")
+        elif limit >= 2 * advised:
+            yield Finding(Kind.MEMORY, told, f"{size(advised)} are enough for it.")
+
+
+def name(task: TaskName) -> str:
+    """Return a task as `dag.task`."""
+    return f"{task[0]}.{task[1]}"
+
+
+def clock(seconds: float) -> str:
+    """Return a duration for people."""
+    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:,.1f} s" if seconds < 10 else f"{seconds:,.0f} s"  # noqa: PLR2004 - digits
+
+
+def size(amount: float) -> str:
+    """Return bytes for people, in MiB or GiB."""
+    gib = 2**30
+    return f"{amount / gib:,.1f} GiB" if amount >= gib else f"{amount / 2**20:,.0f} MiB"
+
+
+def alone_at_most(dag: DagTotals) -> list[tuple[str, float]]:
+    """Return what ran alone beside nothing that it depends on, the longest first."""
+    return sorted(dag.alone.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _full(tally: Tally, pool: str, slots: int) -> float:
+    """Return in which share of the minutes a pool had no room."""
+    if slots <= 0 or pool not in tally.pools:
+        return 0.0
+    return share_at_least(tally.pools[pool].minutes(), FULL * slots)

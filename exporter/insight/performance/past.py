@@ -1,0 +1,40 @@
+"""Tries and runs that have ended, as the commands that look back take them in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class PastTry(NamedTuple):
+    """One try that ran and ended; moments are Unix seconds."""
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int
+    outcome: str
+    """success, failed or skipped, and up_for_retry for a failed one that another try followed."""
+    start: float
+    end: float
+    scheduled: float | None
+    queued: float | None
+    """None where it is not known, or no moment before this start."""
+    queue: str | None
+    pool: str | None
+    slots: int
+
+    @property
+    def seconds(self) -> float:
+        """From start to end: with deferrals, of a rescheduled sensor the last poke only."""
+        return self.end - self.start
+
+
+class PastRun(NamedTuple):
+    """One finished DAG run; `due` is when a scheduled one should have started."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    start: float
+    end: float
+    due: float | None

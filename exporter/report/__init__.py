@@ -1,0 +1,1 @@
+"""The `report` command: what is slow, what got slower, what wastes, and what to do about it."""

@@ -1,0 +1,105 @@
+"""The command `report`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from exporter.errors import ConfigError, ExporterError
+from exporter.flags import loaded, refuse, settings_options
+from exporter.logs import Redactor
+from exporter.values import seconds
+
+KINDS = (
+    "baseline", "regression", "suspected", "waste", "wait", "delay", "parallelism", "saturation",
+    "memory", "settings", "database",
+)  # fmt: skip
+_SHORTEST = 3600.0
+
+
+def _period(_context: click.Context, parameter: click.Parameter, text: str) -> timedelta:
+    try:
+        found = seconds(text)
+    except ValueError as error:
+        message = f"'{text}' is not {error}"
+        raise click.BadParameter(message, param=parameter) from None
+    if found < _SHORTEST:
+        message = "at least 1h"
+        raise click.BadParameter(message, param=parameter)
+    return timedelta(seconds=found)
+
+
+@click.command()
+@click.option(
+    "--since", metavar="DURATION", default="7d", show_default=True, callback=_period,
+    help="The time up to now that is told of.",
+)  # fmt: skip
+@click.option(
+    "--compare", metavar="DURATION", default="28d", show_default=True, callback=_period,
+    help="The time before it that it is compared with.",
+)  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text")
+@click.option("--output", metavar="FILE", type=Path, help="Write there instead of printing.")
+@click.option("--top", type=click.IntRange(1, 10_000), default=15, help="Most rows in a table.")
+@click.option(
+    "--fail-on", multiple=True, type=click.Choice([*KINDS, "any"]),
+    help="Exit 1 when there is such a finding; may be given several times.",
+)  # fmt: skip
+@click.option("--prometheus", metavar="URL", help="A Prometheus server: baselines, memory, rows.")
+@click.option("--airflow", metavar="NAME", help="Which installation Prometheus is asked for.")
+@click.option("--token-file", metavar="FILE", type=Path, help="Bearer token for Prometheus.")
+@click.option("--ca-file", metavar="FILE", type=Path, help="Certificates to verify it with.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=60, show_default=True,
+    help="How long one page of the database, and all answers of Prometheus, may take.",
+)  # fmt: skip
+@settings_options(
+    "config_file", "dsn_file", "allow_dsn_command", "airflow_schema", "airflow_home",
+    "dag_include", "dag_exclude", "baselines_file", "metric_prefix",
+)  # fmt: skip
+def report(
+    *,
+    since: timedelta,
+    compare: timedelta,
+    form: str,
+    output: Path | None,
+    top: int,
+    fail_on: tuple[str, ...],
+    prometheus: str | None,
+    airflow: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    timeout: int,
+    **given: Any,  # noqa: ANN401 - one argument an option
+) -> None:
+    """Tell what is slow, got slower, waits and wastes; exit 0, 1 as --fail-on says, 2 on errors."""
+    from exporter.baseline.client import Access  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.report import making  # noqa: PLC0415
+
+    redactor = Redactor()
+    try:
+        settings = loaded(given)
+        asked = making.Prometheus(prometheus, airflow, Access(token_file, ca_file, timeout))
+        wanted = making.Request(since, compare, top, timeout, asked)
+        found = making.made(settings, os.environ, redactor, wanted)
+        _put(making.formed(found, form), output)
+    except ExporterError as error:
+        refuse(error, redactor)
+    kinds = {each.kind.value for each in found.findings}
+    sys.exit(1 if kinds & {*fail_on} or (kinds and "any" in fail_on) else 0)
+
+
+def _put(text: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"--output {output}: {error.strerror or 'cannot be written'}"
+        raise ConfigError(message) from None

@@ -1,0 +1,110 @@
+"""A report before it has a form: findings, tables of plain values, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from exporter.insight.performance.findings import Finding, clock, size
+
+SCHEMA: Final = "airflow-perf-exporter.report/1"
+"""Named in JSON; another number where a field changes its meaning or goes."""
+TOP_FINDINGS: Final = 5
+
+
+class Unit(Enum):
+    """What a column holds: text, or numbers of what."""
+
+    TEXT = "text"
+    SECONDS = "seconds"
+    BYTES = "bytes"
+    SHARE = "share"
+    COUNT = "count"
+    RATIO = "ratio"
+    CHANCE = "chance"
+
+
+Value = str | float | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `key` names it in JSON, with the unit."""
+
+    key: str
+    title: str
+    unit: Unit = Unit.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table; `total` is how many rows there would be without a limit."""
+
+    key: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Value]]
+    total: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What the report cannot tell, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is told."""
+
+    since: datetime
+    until: datetime
+    compared_since: datetime
+    totals: Mapping[str, float]
+    findings: Sequence[Finding]
+    """The costliest first."""
+    sections: Sequence[Section]
+    missing: Sequence[Missing]
+    running: Sequence[float] = field(default=())
+    """Tasks at a time over the period: the highest minute of each stretch."""
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on the whole."""
+        tries, seconds = self.totals["tries"], self.totals["seconds"]
+        told = f"{tries:,.0f} tries took {clock(seconds)} in tasks"
+        if not tries:
+            return "No try has ended in this period."
+        if not self.findings:
+            return f"{told}; nothing stands out."
+        kinds = dict.fromkeys(each.kind.value for each in self.findings)
+        return f"{told}; {len(self.findings)} findings: {', '.join(kinds)}."
+
+
+_FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {
+    Unit.SECONDS: clock,
+    Unit.BYTES: size,
+    Unit.SHARE: "{:.1%}".format,
+    Unit.RATIO: "{:,.2f}".format,
+    Unit.CHANCE: "{:.1g}".format,
+}
+
+
+def shown(value: Value, unit: Unit) -> str:
+    """Return a value for people."""
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return plain(value)
+    return _FORMS.get(unit, "{:,.0f}".format)(value)
+
+
+def plain(text: str) -> str:
+    """Return a text that can do nothing to a terminal: what does not print is replaced."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

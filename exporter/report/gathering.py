@@ -1,0 +1,155 @@
+"""One pass over the past, and what can be read beside it; the rest is told as missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from exporter.collectors.airflow.facts import alive
+from exporter.errors import SourceUnavailableError
+from exporter.filters import DagFilter
+from exporter.history.reader import History
+from exporter.insight.performance.findings import Limits, regressions
+from exporter.insight.performance.past import PastRun, PastTry
+from exporter.insight.performance.runs import Span, Upstreams
+from exporter.insight.performance.settings import of_settings
+from exporter.insight.performance.tally import Periods, Tally, widened
+from exporter.model import RUN_FINISHED_STATES, RunRow
+from exporter.report.configuration import Configuration
+from exporter.report.document import Missing
+from exporter.report.figures import Figures, Metrics
+
+T = TypeVar("T")
+Progress = Callable[[float, int], None]
+"""Is told which share is done, and how many tries were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked for."""
+
+    since: timedelta
+    compare: timedelta
+    dags: DagFilter = DagFilter()  # noqa: RUF009 - frozen
+
+
+def gathered(
+    history: History,
+    wanted: Wanted,
+    configuration: Configuration,
+    metrics: Callable[[], Metrics],
+    progress: Progress,
+) -> Figures:
+    """Read everything once; raise SourceUnavailableError where the tries cannot be read."""
+    missing: list[Missing] = []
+    tally = _tallied(history, wanted, progress, missing)
+    told = _Told(missing)
+    limits = told.of("pools and schedulers", lambda: _limits(history, configuration), Limits())
+    if tally.untold_tasks:
+        missing.append(
+            Missing("some tasks", "there are more than are told apart; totals hold them")
+        )
+    return Figures(
+        history.now, tally, regressions(tally), limits,
+        metrics=told.of("baselines, memory and rows", metrics, Metrics()),
+        settings=[*of_settings(configuration.values.keys(), history.schema.version)],
+        tables=told.of("table sizes", history.tables, []),
+        statements=told.of("slow statements", history.slow_statements, []),
+        oldest_run=told.of("the oldest run", history.oldest_run, None),
+        missing=missing,
+    )  # fmt: skip
+
+
+class _Told:
+    """Reads what may be missing, and says so."""
+
+    def __init__(self, missing: list[Missing]) -> None:
+        self._missing = missing
+
+    def of(self, what: str, reading: Callable[[], T], otherwise: T) -> T:
+        try:
+            return reading()
+        except SourceUnavailableError as error:
+            self._missing.append(Missing(what, str(error)))
+            return otherwise
+
+
+def _tallied(history: History, wanted: Wanted, progress: Progress, missing: list[Missing]) -> Tally:
+    end = history.now
+    split = end - wanted.since
+    begin = split - wanted.compare
+    tally = Tally(Periods(begin.timestamp(), split.timestamp(), end.timestamp()))
+    edges = _Edges(history, missing)
+    pages = history.pages_of_runs(
+        begin, lambda share: progress(share, tally.tries + tally.tries_before)
+    )
+    for page in pages:
+        runs = [run for run in page if wanted.dags.wants(run.dag_id)]
+        spans = _tries(tally, history.finished_tries(runs))
+        ended = [each for each in map(_past_run, runs) if each is not None]
+        upstreams = edges.of(run.dag_id for run in ended if run.end >= tally.periods.split)
+        for run in ended:
+            tally.add_run(run, spans.get((run.dag_id, run.run_id), {}), upstreams.get(run.dag_id))
+    return tally
+
+
+def _tries(tally: Tally, tries: Iterable[PastTry]) -> dict[tuple[str, str], dict[str, Span]]:
+    """Take in the tries of a page, and return when the tasks of each run began and ended.
+
+    What a task lost by failing is no part of its span: only its last try counts.
+    """
+    spans: dict[tuple[str, str], dict[str, Span]] = defaultdict(dict)
+    for each in tries:
+        tally.add_try(each)
+        if each.outcome != "up_for_retry":
+            tasks = spans[each.dag_id, each.run_id]
+            tasks[each.task_id] = widened(tasks.get(each.task_id), each)
+    return spans
+
+
+def _past_run(run: RunRow) -> PastRun | None:
+    if run.state not in RUN_FINISHED_STATES or run.start is None or run.end is None:
+        return None
+    # A cleared run starts again, long after it was due.
+    scheduled = run.run_type == "scheduled" and run.clear_number == 0 and run.due is not None
+    due = run.due.timestamp() if scheduled and run.due else None
+    start, end = run.start.timestamp(), run.end.timestamp()
+    return PastRun(run.dag_id, run.run_id, run.state, start, end, due)
+
+
+class _Edges:
+    """The dependencies within DAGs, asked for once each; without a grant, never again."""
+
+    def __init__(self, history: History, missing: list[Missing]) -> None:
+        self._history = history
+        self._missing = missing
+        self._known: dict[str, Upstreams] = {}
+        self._asked: set[str] = set()
+        self._readable = True
+
+    def of(self, dag_ids: Iterable[str]) -> Mapping[str, Upstreams]:
+        new = {*dag_ids} - self._asked
+        if new and self._readable:
+            self._asked |= new
+            self._ask(sorted(new))
+        return self._known
+
+    def _ask(self, dag_ids: Collection[str]) -> None:
+        try:
+            self._known |= self._history.edges([*dag_ids])
+        except SourceUnavailableError as error:
+            self._readable = False
+            self._missing.append(Missing("critical paths", str(error)))
+
+
+def _limits(history: History, configuration: Configuration) -> Limits:
+    facts = history.facts()
+    pools = {pool.pool: pool.slots for pool in facts.pools or ()}
+    parallelism = configuration.number("core", "parallelism")
+    if parallelism is not None and facts.jobs is not None:
+        # Since Airflow 2 it is what each scheduler starts.
+        parallelism *= max(1, len(alive(facts.jobs, "scheduler", facts.now)))
+    return Limits(pools, parallelism)

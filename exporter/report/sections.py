@@ -1,0 +1,255 @@
+"""The tables of a report, from the figures that were gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from exporter.insight.baselines.baseline import Status
+from exporter.insight.performance.findings import FULL, Memory, alone_at_most
+from exporter.insight.performance.occupancy import share_at_least
+from exporter.insight.performance.quantiles import Sample
+from exporter.report.document import Column, Section, Unit, Value
+from exporter.report.figures import Figures
+
+_TASK = (Column("dag_id", "DAG"), Column("task_id", "task"))
+_P95 = Column("p95_seconds", "p95", Unit.SECONDS)
+_TOTAL = Column("total_seconds", "total", Unit.SECONDS)
+
+Row = tuple[Value, ...]
+
+
+def sections(figures: Figures, most: int) -> list[Section]:
+    """Return the tables in the order in which they are read; at most so many rows in each."""
+    made = (
+        _baselines(figures), _regressions(figures), _slowest(figures), _waits(figures),
+        _delays(figures), _waste(figures), _memory(figures), _rows(figures), _pools(figures),
+        _dags(figures), _tables(figures), _statements(figures),
+    )  # fmt: skip
+    return [
+        Section(key, title, columns, rows[:most], len(rows), note)
+        for key, title, columns, rows, note in made
+        if rows
+    ]
+
+
+_Made = tuple[str, str, Sequence[Column], list[Row], str]
+
+
+def _baselines(figures: Figures) -> _Made:
+    columns = (
+        Column("name", "of"), Column("metric", "metric"), Column("status", "status"),
+        Column("actual", "actual", Unit.RATIO), Column("limit", "limit", Unit.RATIO),
+        Column("unit", "unit"), Column("headroom_ratio", "headroom", Unit.SHARE),
+    )  # fmt: skip
+    rows: list[Row] = [
+        (
+            f"{each.baseline.key.scope.value} {each.baseline.key.name}", each.baseline.key.metric,
+            each.status.value, each.actual, each.baseline.limit, each.baseline.unit,
+            each.headroom_ratio,
+        )
+        for each in sorted(figures.metrics.judgements, key=lambda each: each.status is Status.OK)
+        if each.actual is not None
+    ]  # fmt: skip
+    return "baselines", "Baselines", columns, rows, ""
+
+
+def _regressions(figures: Figures) -> _Made:
+    columns = (
+        *_TASK, Column("verdict", "verdict"), Column("before_seconds", "before", Unit.SECONDS),
+        Column("now_seconds", "now", Unit.SECONDS), Column("ratio", "times", Unit.RATIO),
+        Column("p_value", "p", Unit.CHANCE), Column("tries_before", "tries before", Unit.COUNT),
+        Column("tries", "tries", Unit.COUNT),
+    )  # fmt: skip
+    rows: list[Row] = [
+        (
+            *each.task, each.change.verdict.value, each.change.before, each.change.now,
+            each.change.ratio if each.change.before else None, each.change.p_value,
+            each.tries_before, each.tries,
+        )
+        for each in figures.regressions
+    ]  # fmt: skip
+    note = (
+        "Medians of successful tries. Confirmed: over 1.3 times as long, and the Mann-Whitney test "
+        "gives chance less than 1 %."
+    )
+    return "regressions", "Became slower", columns, rows, note
+
+
+def _slowest(figures: Figures) -> _Made:
+    tally = figures.tally
+    columns = (
+        *_TASK, Column("tries", "tries", Unit.COUNT), _TOTAL, Column("share", "of all", Unit.SHARE),
+        Column("median_seconds", "median", Unit.SECONDS), _P95,
+        Column("longest_seconds", "longest", Unit.SECONDS),
+    )  # fmt: skip
+    ordered = sorted(tally.tasks.items(), key=lambda each: (-each[1].seconds, each[0]))
+    rows: list[Row] = [
+        (
+            *task, totals.tries, totals.seconds, totals.seconds / tally.seconds,
+            _quantile(totals.now, 0.5), _quantile(totals.now, 0.95),
+            totals.now.largest if totals.now.count else None,
+        )
+        for task, totals in ordered
+        if totals.seconds > 0
+    ]  # fmt: skip
+    note = "Median and p95 of the successful tries; the total has failed ones in it."
+    return "slowest", "Where the time goes", columns, rows, note
+
+
+def _waits(figures: Figures) -> _Made:
+    columns = (
+        Column("queue", "queue"), Column("pool", "pool"), Column("tries", "tries", Unit.COUNT),
+        Column("median_seconds", "median", Unit.SECONDS), _P95,
+        Column("longest_seconds", "longest", Unit.SECONDS), _TOTAL,
+    )  # fmt: skip
+    waits = figures.tally.queue_waits.items()
+    rows: list[Row] = [
+        (queue, pool, *_spread(found))
+        for (queue, pool), found in sorted(waits, key=lambda each: (-each[1].total, each[0]))
+    ]
+    scheduled = figures.tally.scheduled_waits
+    if scheduled.count:
+        rows.append(("(scheduled to queued)", "all", *_spread(scheduled)))
+    note = "From queued to started; what was deferred or rescheduled is left out."
+    return "queue_waits", "Waiting in queues", columns, rows, note
+
+
+def _delays(figures: Figures) -> _Made:
+    columns = (
+        Column("dag_id", "DAG"), Column("runs", "runs", Unit.COUNT),
+        Column("median_seconds", "median", Unit.SECONDS), _P95,
+        Column("longest_seconds", "longest", Unit.SECONDS), _TOTAL,
+    )  # fmt: skip
+    delays = sorted(
+        figures.tally.start_delays.items(), key=lambda each: (-each[1].quantile(0.95), each[0])
+    )
+    rows: list[Row] = [(dag_id, *_spread(found)) for dag_id, found in delays]
+    return "start_delays", "Starting late", columns, rows, "From due to started, scheduled runs."
+
+
+def _waste(figures: Figures) -> _Made:
+    tally = figures.tally
+    columns = (
+        *_TASK, Column("failed_tries", "failed", Unit.COUNT),
+        Column("retried_tries", "tried again", Unit.COUNT),
+        Column("tries", "of tries", Unit.COUNT), Column("failed_seconds", "lost", Unit.SECONDS),
+        Column("share", "of all", Unit.SHARE),
+    )  # fmt: skip
+    lost = sorted(tally.tasks.items(), key=lambda each: (-each[1].failed_seconds, each[0]))
+    rows: list[Row] = [
+        (
+            *task, totals.failed_tries, totals.retried_tries, totals.tries, totals.failed_seconds,
+            totals.failed_seconds / tally.seconds if tally.seconds else 0.0,
+        )
+        for task, totals in lost
+        if totals.failed_tries
+    ]  # fmt: skip
+    return "waste", "Lost in failed tries", columns, rows, ""
+
+
+def _memory(figures: Figures) -> _Made:
+    columns = (
+        *_TASK, Column("p99_bytes", "peak p99", Unit.BYTES), Column("tries", "tries", Unit.COUNT),
+        Column("limit_bytes", "limit", Unit.BYTES), Column("advised_bytes", "advised", Unit.BYTES),
+        Column("freed_bytes", "freed", Unit.BYTES), Column("oom_kills", "OOM kills", Unit.COUNT),
+    )  # fmt: skip
+    rows: list[Row] = [
+        (*each.task, each.p99_bytes, each.tries, each.limit_bytes, each.advised_bytes,
+         _freed(each), figures.metrics.oom_kills.get(each.task, 0.0))
+        for each in figures.metrics.memory
+    ]  # fmt: skip
+    note = (
+        "Advised: p99 of the tries' peaks and a fifth more, in steps of 128 MiB, from 10 tries on. "
+        "Peaks come from a histogram in powers of two, so they may be told too high."
+    )
+    return "memory", "Memory", columns, rows, note
+
+
+def _freed(memory: Memory) -> float | None:
+    if memory.limit_bytes is None or memory.advised_bytes is None:
+        return None
+    return max(0.0, memory.limit_bytes - memory.advised_bytes)
+
+
+def _rows(figures: Figures) -> _Made:
+    columns = (
+        Column("pipeline", "pipeline"), Column("stage", "stage"),
+        Column("rows_before", "rows before", Unit.COUNT), Column("rows", "rows", Unit.COUNT),
+        Column("change_ratio", "change", Unit.SHARE),
+    )  # fmt: skip
+    rows: list[Row] = [
+        (pipeline, stage, before, now, now / before - 1 if before else None)
+        for (pipeline, stage), (before, now) in sorted(figures.metrics.rows.items())
+    ]
+    return "rows", "Rows processed", columns, rows, "Beside the period of the same length before."
+
+
+def _pools(figures: Figures) -> _Made:
+    columns = (
+        Column("pool", "pool"), Column("slots", "slots", Unit.COUNT),
+        Column("mean_slots", "mean in use", Unit.RATIO),
+        Column("peak_slots", "peak in use", Unit.RATIO), Column("full_share", "full", Unit.SHARE),
+    )  # fmt: skip
+    rows: list[Row] = []
+    for pool, occupancy in sorted(figures.tally.pools.items()):
+        minutes, slots = occupancy.minutes(), figures.limits.pools.get(pool, -1)
+        limited = slots > 0
+        full = share_at_least(minutes, FULL * slots) if limited else None
+        mean = sum(minutes) / len(minutes)
+        rows.append((pool, slots if limited else None, mean, max(minutes), full))
+    note = "Means of minutes; full is the share of minutes with at least 95 % of the slots in use."
+    return "pools", "Slots in use", columns, rows, note
+
+
+def _dags(figures: Figures) -> _Made:
+    columns = (
+        Column("dag_id", "DAG"), Column("runs", "runs", Unit.COUNT),
+        Column("mean_seconds", "run takes", Unit.SECONDS),
+        Column("critical_seconds", "critical path", Unit.SECONDS),
+        Column("parallelism", "at a time", Unit.RATIO), Column("peak", "at most", Unit.COUNT),
+        Column("winnable_seconds", "to win at most", Unit.SECONDS),
+        Column("critical_path", "usual critical path"), Column("alone", "ran alone needlessly"),
+    )  # fmt: skip
+    dags = sorted(
+        figures.tally.dags.items(), key=lambda each: (-each[1].winnable, -each[1].wall, each[0])
+    )
+    rows: list[Row] = [
+        (
+            dag_id, dag.runs, dag.wall / dag.runs, dag.critical / dag.runs if dag.known else None,
+            dag.work / dag.busy if dag.busy else 0.0, dag.peak,
+            dag.winnable / dag.runs if dag.known else None,
+            " → ".join(dag.paths.most_common(1)[0][0]) if dag.known else None,
+            ", ".join(task for task, _ in alone_at_most(dag)[:5]) or None,
+        )
+        for dag_id, dag in dags
+    ]  # fmt: skip
+    note = "Successful runs; a mapped task counts once, from its first start to its last end."
+    return "dags", "Parallelism of DAG runs", columns, rows, note
+
+
+def _tables(figures: Figures) -> _Made:
+    columns = (
+        Column("table", "table"), Column("size_bytes", "size", Unit.BYTES),
+        Column("live_rows", "rows", Unit.COUNT), Column("dead_rows", "dead rows", Unit.COUNT),
+    )  # fmt: skip
+    rows: list[Row] = [tuple(each) for each in figures.tables]
+    return "tables", "Tables of the metadata database", columns, rows, "Sizes with indexes."
+
+
+def _statements(figures: Figures) -> _Made:
+    columns = (
+        Column("statement", "statement"), Column("calls", "calls", Unit.COUNT), _TOTAL,
+        Column("mean_seconds", "mean", Unit.SECONDS),
+    )  # fmt: skip
+    rows: list[Row] = [tuple(each) for each in figures.statements]
+    return "statements", "Slow statements of the metadata database", columns, rows, ""
+
+
+def _spread(sample: Sample) -> Iterable[Value]:
+    return (
+        sample.count, sample.quantile(0.5), sample.quantile(0.95), sample.largest, sample.total,
+    )  # fmt: skip
+
+
+def _quantile(sample: Sample, share: float) -> float | None:
+    return sample.quantile(share) if sample.count else None

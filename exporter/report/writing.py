@@ -1,0 +1,105 @@
+"""From figures to a report: findings by what they cost, tables, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from exporter.insight.baselines.baseline import Status
+from exporter.insight.performance.findings import (
+    DEAD_SHARE,
+    LARGE_BYTES,
+    OLD_DAYS,
+    Finding,
+    Kind,
+    of_delays,
+    of_memory,
+    of_parallelism,
+    of_regressions,
+    of_saturation,
+    of_waits,
+    of_waste,
+    size,
+)
+from exporter.insight.performance.occupancy import thinned
+from exporter.report.document import Report
+from exporter.report.figures import Figures
+from exporter.report.sections import sections
+
+POINTS = 336
+"""Of the picture of what runs: half an hour each in a week."""
+
+
+def report(figures: Figures, most: int) -> Report:
+    """Put everything in its place; at most so many rows in each table."""
+    tally = figures.tally
+    periods = tally.periods
+    moments = [
+        datetime.fromtimestamp(each, timezone.utc)
+        for each in (periods.split, periods.end, periods.begin)
+    ]
+    ordered = sorted(
+        findings(figures), key=lambda each: (-each.seconds, each.kind.value, each.text)
+    )
+    totals = {
+        "tries": tally.tries,
+        "seconds": tally.seconds,
+        "tries_before": tally.tries_before,
+        "tasks": len(tally.tasks),
+    }
+    running = thinned(tally.running.minutes(), POINTS)
+    return Report(
+        moments[0], moments[1], moments[2], totals, ordered, sections(figures, most),
+        figures.missing, running,
+    )  # fmt: skip
+
+
+def findings(figures: Figures) -> Iterator[Finding]:
+    """Yield everything that is worth doing something about."""
+    tally, limits = figures.tally, figures.limits
+    yield from _of_baselines(figures)
+    yield from of_regressions(figures.regressions)
+    yield from of_waste(tally)
+    yield from of_waits(tally, limits)
+    yield from of_delays(tally)
+    yield from of_parallelism(tally)
+    yield from of_saturation(tally, limits)
+    yield from of_memory(figures.metrics.memory)
+    yield from figures.settings
+    yield from _of_database(figures)
+
+
+def _of_baselines(figures: Figures) -> Iterator[Finding]:
+    for each in figures.metrics.judgements:
+        if each.status is Status.BREACH and each.actual is not None:
+            baseline = each.baseline
+            yield Finding(
+                Kind.BASELINE,
+                f"{baseline.key} is {each.actual:,.1f} {baseline.unit}, the limit is "
+                f"{baseline.limit:,.1f}",
+                "See what of it became slower or larger, or correct the baselines file.",
+            )
+
+
+def _of_database(figures: Figures) -> Iterator[Finding]:
+    for each in figures.tables:
+        rows = each.live_rows + each.dead_rows
+        if each.size_bytes >= LARGE_BYTES and each.dead_rows > DEAD_SHARE * rows:
+            yield Finding(
+                Kind.DATABASE,
+                f"{each.dead_rows / rows:.0%} of the rows of {each.name} ({size(each.size_bytes)}) "
+                "are dead",
+                "Let autovacuum run more often there (autovacuum_vacuum_scale_factor), and look "
+                "for transactions that stay open.",
+            )
+    large = any(each.size_bytes >= LARGE_BYTES for each in figures.tables)
+    if figures.oldest_run is not None and large:
+        days = (figures.now - figures.oldest_run).total_seconds() / 86400
+        if days > OLD_DAYS:
+            total = size(sum(each.size_bytes for each in figures.tables))
+            yield Finding(
+                Kind.DATABASE,
+                f"The metadata database keeps runs of {days:,.0f} days in {total}",
+                "Remove old ones in quiet hours: airflow db clean --clean-before-timestamp ... "
+                "(try --dry-run first).",
+            )

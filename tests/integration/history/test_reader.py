@@ -1,0 +1,155 @@
+"""What looking back finds in tables of each version, on PostgreSQL and SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.demo.schema import VERSIONS
+from exporter.errors import SourceUnavailableError
+from exporter.history import reader
+from exporter.history.reader import History
+from exporter.insight.performance.past import PastTry
+from tests.integration.history.past import Past
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def past(address: str) -> Iterator[Callable[..., Past]]:
+    made: list[Past] = []
+
+    def make(version: str = "3.3") -> Past:
+        made.append(Past(address, version))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def tries(history: History, since: Any) -> list[PastTry]:
+    pages = history.pages_of_runs(since, lambda _: None)
+    return [each for page in pages for each in history.finished_tries(page)]
+
+
+def names(found: list[PastTry]) -> list[tuple[str, str, float]]:
+    return sorted((each.task_id, each.outcome, round(each.seconds)) for each in found)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_try_that_ran_is_found_once(past: Callable[..., Past], version: str) -> None:
+    there = past(version)
+    run = ("d", "r")
+    there.run(*run, -1000, -100)
+    there.tried(run, "plain", -900, -890, pool="wide", queue="gpu", pool_slots=3)
+    there.tried(run, "retried", -800, -795, try_number=2)
+    there.archived(run, "retried", -900, -880)
+    # Cleared, and failed before it began: the live row keeps the start of the archived try.
+    there.tried(run, "stale", -700, -690, state="failed", try_number=2)
+    there.archived(run, "stale", -700, -690, state="success")
+    # Cleared, and not scheduled again.
+    there.tried(run, "cleared", -600, -540, state=None, try_number=1)
+    there.archived(run, "cleared", -600, -540, state="success")
+    there.tried(run, "waits", -500, -450, state="up_for_retry", try_number=1)
+    there.archived(run, "waits", -500, -450)
+    there.tried(run, "marked", -400, -400, pid=None)
+    there.tried(run, "backwards", -400, -401)
+    there.tried(run, "runs", -300, -200, state="running")
+    found = tries(there.history(), there.at(-DAY))
+    assert names(found) == [
+        ("cleared", "success", 60), ("plain", "success", 10), ("retried", "success", 5),
+        ("retried", "up_for_retry", 20), ("stale", "success", 10), ("waits", "up_for_retry", 50),
+    ]  # fmt: skip
+    plain = next(each for each in found if each.task_id == "plain")
+    assert (plain.queue, plain.pool, plain.slots) == ("gpu", "wide", 3)
+    assert plain.queued == pytest.approx(there.at(-902).timestamp())
+    expected = there.at(-903).timestamp() if there.world.three else None
+    assert plain.scheduled == (expected if expected is None else pytest.approx(expected))
+
+
+def test_what_was_queued_again_after_its_start_has_no_wait(past: Callable[..., Past]) -> None:
+    there = past()
+    there.run("d", "r", -1000, -100)
+    there.tried(("d", "r"), "deferred", -900, -100, queued_dttm=there.at(-300))
+    assert [each.queued for each in tries(there.history(), there.at(-DAY))] == [None]
+
+
+def test_runs_come_in_pages_and_those_that_ended_before_are_left_out(
+    past: Callable[..., Past], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "RUNS_A_PAGE", 3)
+    there = past()
+    for number in range(8):
+        there.run("d", f"old{number}", -9 * DAY - number, -8 * DAY)
+        there.run("d", f"new{number}", -1000 - number, -100)
+        there.tried(("d", f"new{number}"), "t", -900, -890)
+        there.tried(("d", f"old{number}"), "t", -8.5 * DAY, -8.4 * DAY)
+    there.run("d", "live", -2000, None)
+    shares: list[float] = []
+    pages = list(there.history().pages_of_runs(there.at(-7 * DAY), shares.append))
+    assert [len(page) for page in pages] == [3, 3, 3]
+    assert {run.run_id for page in pages for run in page} == {
+        "live", *(f"new{number}" for number in range(8)),
+    }  # fmt: skip
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_without_a_run_there_is_no_page(past: Callable[..., Past]) -> None:
+    there = past()
+    assert list(there.history().pages_of_runs(there.at(-DAY), lambda _: None)) == []
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("kind", ["JSON", "JSONB"])
+def test_the_newest_version_of_a_dag_tells_its_dependencies(
+    past: Callable[..., Past], kind: str, plain: bool
+) -> None:
+    there = past()
+    there.run("d", "r", -1000, -100)
+    there.serialized("d", {"old": []}, at=there.at(-DAY), id=1, kind=kind)
+    there.serialized("d", {"a": ["b", "c"], "b": ["c"], "c": ["gone"]}, id=2, plain=plain)
+    there.serialized("other", {"x": []}, id=3)
+    found = there.history().edges(["d", "unknown"])
+    assert found == {"d": {"a": [], "b": ["a"], "c": ["a", "b"]}}
+
+
+def test_documents_that_are_no_dags_are_survived(past: Callable[..., Past]) -> None:
+    there = past()
+    there.serialized("d", {"a": []})
+    for number, text in enumerate(("{}", '{"dag": 7}', '{"dag": {"tasks": {"task_id": 1}}}')):
+        there.world.execute(
+            f"INSERT INTO serialized_dag VALUES ({number}, 'odd{number}', '{text}', NULL)"
+        )
+    found = there.history().edges(["d", "odd0", "odd1", "odd2"])
+    assert found.pop("d") == {"a": []}
+    assert all(set(tasks) <= {"None", "1"} for tasks in found.values())
+
+
+def test_what_cannot_be_read_is_told_in_a_sentence(past: Callable[..., Past]) -> None:
+    there = past()
+    history = there.history()
+    with pytest.raises(SourceUnavailableError, match="serialized_dag is not granted"):
+        history.edges(["d"])
+    with pytest.raises(SourceUnavailableError, match="pg_stat_statements"):
+        history.slow_statements()
+
+
+def test_postgresql_tells_the_sizes_of_its_tables(database: str) -> None:
+    there = Past(database)
+    there.run("d", "r", -1000, -100)
+    found = {each.name: each for each in there.history().tables()}
+    assert found["dag_run"].size_bytes > 0
+    assert there.history().oldest_run() == there.at(-1000)
+    there.close()
+
+
+def test_sqlite_tells_no_sizes(tmp_path: Path) -> None:
+    there = Past(f"sqlite:///{tmp_path / 'airflow.db'}")
+    with pytest.raises(SourceUnavailableError, match="only PostgreSQL"):
+        there.history().tables()
+    there.close()

@@ -1,0 +1,208 @@
+"""The `report` command on databases of each kind, against pandas and SQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from exporter.cli import main
+from tests.integration.collectors.airflow.conftest import address
+from tests.integration.history.past import Past
+from tests.integration.identity.stub import Stub, answers
+
+__all__ = ["address"]
+HOUR = 3600.0
+DAY = 86400.0
+EDGES = {"extract": ["orders", "customers"], "orders": ["load"], "customers": ["load"], "load": []}
+
+
+@pytest.fixture(params=["3.3", "2.11"])
+def past(address: str, request: pytest.FixtureRequest) -> Iterator[Past]:
+    """Write 35 days in which `orders` became slower, and `customers` fails now and then."""
+    made = Past(address, request.param)
+    made.serialized("sales", EDGES)
+    made.world.add("slot_pool", pool="default_pool", slots=4, include_deferred=False)
+    chance = random.Random(3)
+    for day in range(35):
+        start = -(35 - day) * DAY + 4 * HOUR
+        run = ("sales", f"day{day}")
+        made.run(*run, start, start + 2 * HOUR)
+        at = start
+        for task, median in (("extract", 60), ("orders", 600), ("customers", 300), ("load", 30)):
+            seconds = median * chance.lognormvariate(0, 0.1)
+            if task == "orders" and day >= 28:
+                seconds *= 2
+            retried = task == "customers" and day % 2
+            made.tried(run, task, at, at + seconds, try_number=2 if retried else 1)
+            if retried:
+                made.archived(run, task, at - 40, at - 10)
+            at += seconds + 100
+    yield made
+    made.close()
+
+
+def report(past: Past, *arguments: str, **environ: str) -> Result:
+    variables = {
+        "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": past.dsn, "PATH": os.environ["PATH"],
+        "AIRFLOW_HOME": "/nonexistent", **environ,
+    }  # fmt: skip
+    return CliRunner(env=variables).invoke(main, ["report", *arguments])
+
+
+def told(past: Past, *arguments: str) -> dict[str, Any]:
+    result = report(past, "--format", "json", *arguments)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def frame(past: Past) -> pd.DataFrame:
+    """Return every try of the database, by plain SQL."""
+    columns = "dag_id, task_id, run_id, state, start_date, end_date, duration"
+    with past.world.engine.connect() as connection:
+        tables = [
+            pd.DataFrame(connection.execute(sa.text(f"SELECT {columns} FROM {table}")).mappings())
+            for table in ("task_instance", "task_instance_history")
+        ]
+    found = pd.concat(tables, keys=["live", "archived"], names=["table", None])
+    found["end"] = pd.to_datetime(found["end_date"], utc=True, format="mixed")
+    return found
+
+
+def test_the_figures_are_those_of_pandas(past: Past) -> None:
+    found, tries = told(past), frame(past)
+    now = tries[tries["end"] >= past.at(-7 * DAY)]
+    assert found["totals"]["tries"] == len(now)
+    assert found["totals"]["tries_before"] == len(tries) - len(now)
+    assert found["totals"]["seconds"] == pytest.approx(now["duration"].sum(), abs=0.01)
+    good = now[now["state"] == "success"].groupby("task_id")["duration"]
+    slowest = {each["task_id"]: each for each in found["sections"]["slowest"]["rows"]}
+    for task, p95 in good.quantile(0.95).items():
+        assert slowest[task]["p95_seconds"] == pytest.approx(p95, abs=0.001)
+        assert slowest[task]["median_seconds"] == pytest.approx(good.median()[task], abs=0.001)
+    lost = now[now["state"] == "failed"].groupby("task_id")["duration"].sum()
+    waste = {each["task_id"]: each["failed_seconds"] for each in found["sections"]["waste"]["rows"]}
+    assert waste == pytest.approx(lost.to_dict())
+
+
+def test_what_became_slower_is_told_and_may_end_a_pipeline(past: Past) -> None:
+    (slower,) = told(past)["sections"]["regressions"]["rows"]
+    assert (slower["task_id"], slower["verdict"]) == ("orders", "confirmed")
+    tries = frame(past)
+    orders = tries[tries["task_id"] == "orders"]
+    recent = orders["end"] >= past.at(-7 * DAY)
+    assert slower["now_seconds"] == pytest.approx(orders[recent]["duration"].median())
+    assert slower["before_seconds"] == pytest.approx(orders[~recent]["duration"].median())
+    assert report(past, "--fail-on", "regression").exit_code == 1
+    assert report(past, "--fail-on", "any").exit_code == 1
+    assert report(past, "--fail-on", "memory", "--fail-on", "database").exit_code == 0
+
+
+def test_the_critical_path_goes_through_the_slower_of_two(past: Past) -> None:
+    (dag,) = told(past)["sections"]["dags"]["rows"]
+    assert (dag["critical_path"], dag["runs"]) == ("extract → orders → load", 7)
+    assert dag["alone"] == "customers, orders"
+    assert dag["winnable_seconds"] == pytest.approx(dag["mean_seconds"] - dag["critical_seconds"])
+
+
+def test_what_cannot_be_told_is_said_with_the_reason(past: Past) -> None:
+    past.world.execute("DROP TABLE serialized_dag")
+    missing = {each["what"]: each["why"] for each in told(past)["missing"]}
+    assert missing["critical paths"] == "serialized_dag is not granted"
+    assert "--prometheus" in missing["baselines, memory and rows"]
+    assert "pg_stat_statements" in missing["slow statements"]
+    text = report(past).stdout
+    assert "Not told\n  critical paths: serialized_dag is not granted" in text
+    assert "usual critical path" in text
+
+
+def test_filters_leave_dags_out(past: Past) -> None:
+    found = told(past, "--airflow.dag-exclude", "sales")
+    assert found["verdict"] == "No try has ended in this period."
+    assert found["sections"].keys() <= {"tables"}
+
+
+def test_the_page_is_written_where_it_is_asked_for(past: Past, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    result = report(past, "--format", "html", "--output", str(path))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert path.read_text().startswith("<!DOCTYPE html>")
+    result = report(past, "--output", str(tmp_path / "no" / "file"))
+    assert result.exit_code == 2
+    assert "--output" in result.stderr
+
+
+def test_settings_of_airflow_are_judged_without_a_value_being_told(past: Past) -> None:
+    variables = {
+        "AIRFLOW__WEBSERVER__WORKERS": "hunter22", "AIRFLOW__CORE__PARALLELISM": "1",
+        "AIRFLOW__CORE__SQL_ALCHEMY_POOL_SIZE": "5",
+    }  # fmt: skip
+    result = report(past, **variables)
+    assert "hunter22" not in result.output
+    assert "[core] sql_alchemy_pool_size is not a setting of Airflow" in result.stdout
+    assert ("[webserver] workers is not" in result.stdout) == past.world.three
+
+
+def test_a_prometheus_server_adds_memory_and_rows(past: Past) -> None:
+    def answer(query: str) -> list[Any]:
+        task = {"dag_id": "sales", "task_id": "orders"}
+        if "histogram_quantile(0.99" in query:
+            return [(task, 3.0 * 2**30), ({"dag_id": "a", "task_id": "b"}, float("nan"))]
+        if "task_peak_memory_bytes_count" in query:
+            return [(task, 50.0)]
+        if "container_spec_memory_limit_bytes" in query:
+            return [(task, 2.0**32)]
+        return []
+
+    def behave(sock: socket.socket, closing: Event) -> None:
+        target = urlsplit(server.seen[-1].line.split()[1])
+        query = parse_qs(target.query)["query"][0]
+        result = [{"metric": labels, "value": [0, str(value)]} for labels, value in answer(query)]
+        body = {"status": "success", "data": {"resultType": "vector", "result": result}}
+        answers(200, json.dumps(body).encode())(sock, closing)
+
+    with Stub(behave) as server:
+        found = told(past, "--prometheus", server.url)
+    (row,) = found["sections"]["memory"]["rows"]
+    assert (row["task_id"], row["advised_bytes"]) == ("orders", 3712 * 2**20)
+    assert row["freed_bytes"] == 2**32 - 3712 * 2**20
+    assert not [each for each in found["missing"] if "memory" in each["what"]]
+
+
+def test_a_prometheus_server_that_is_away_costs_its_parts_alone(past: Past) -> None:
+    found = told(past, "--prometheus", "http://127.0.0.1:9")
+    (reason,) = [each["why"] for each in found["missing"] if "memory" in each["what"]]
+    assert "127.0.0.1:9" in reason
+    assert found["sections"]["regressions"]["rows"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--since", "soon"], "'soon' is not a duration"),
+        (["--compare", "5m"], "at least 1h"),
+        (["--fail-on", "everything"], "everything"),
+    ],
+)
+def test_wrong_usage_is_exit_status_2(arguments: list[str], problem: str) -> None:
+    result = CliRunner().invoke(main, ["report", *arguments])
+    assert result.exit_code == 2
+    assert problem in result.output
+
+
+def test_without_a_database_it_is_said_what_to_set() -> None:
+    result = CliRunner(env={"AIRFLOW_HOME": "/nonexistent"}).invoke(main, ["report"])
+    assert result.exit_code == 2
+    assert "no Airflow metadata database is configured" in result.stderr

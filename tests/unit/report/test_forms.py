@@ -1,0 +1,97 @@
+"""A report in its three forms: as kept in the golden files, and with names that mean harm."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.insight.performance.findings import Finding, Kind
+from exporter.report.document import Column, Missing, Section, Unit
+from exporter.report.html import html
+from exporter.report.json import as_json
+from exporter.report.text import text
+from exporter.report.writing import report
+from tests.unit.report.seeded import figures
+
+GOLDEN = Path(__file__).parent / "golden"
+FORMS = {"report.txt": text, "report.json": as_json, "report.html": html}
+HOSTILE = "\x1b[2J\x07<script>alert(1)</script>\"'&\u202e\r\n"
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see, load and run."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_report_of_a_known_month_is_as_it_was(name: str, pytestconfig: pytest.Config) -> None:
+    made = FORMS[name](report(figures(), 15))
+    path = GOLDEN / name
+    if pytestconfig.getoption("--update-golden"):
+        path.write_text(made, encoding="utf-8")
+    assert made == path.read_text(encoding="utf-8")
+
+
+def hostile() -> Any:
+    found = report(figures(), 15)
+    section = Section("odd", "Odd", [Column("dag_id", "DAG")], [(HOSTILE,)], 1)
+    return replace(
+        found,
+        findings=[Finding(Kind.WASTE, HOSTILE, HOSTILE), *found.findings],
+        sections=[section, *found.sections],
+        missing=[Missing(HOSTILE, HOSTILE)],
+    )
+
+
+def test_no_name_reaches_the_terminal_with_its_controls() -> None:
+    lines = text(hostile()).split("\n")
+    assert len(lines) == len(text(report(figures(), 15)).split("\n")) + 2 + 4
+    assert all(line.isprintable() for line in lines)
+
+
+def test_no_name_becomes_a_tag_and_nothing_is_fetched_or_run() -> None:
+    page = Page(html(hostile()))
+    assert "script" not in page.tags
+    assert page.text.count("<script>alert(1)</script>") == 5
+    loading = {"src", "href", "srcset", "action", "style", "data", "xlink:href"}
+    assert not [name for name, _ in page.attributes if name in loading or name.startswith("on")]
+    assert not {"link", "img", "iframe", "object", "form", "base"} & set(page.tags)
+    assert not re.search(r"url\(|@import", html(hostile()))
+
+
+def test_json_names_its_schema_and_holds_every_name_as_it_is() -> None:
+    found = json.loads(as_json(hostile()))
+    assert found["schema"] == "airflow-perf-exporter.report/1"
+    assert found["findings"][0]["text"] == HOSTILE
+    assert found["sections"]["odd"]["rows"] == [{"dag_id": HOSTILE}]
+
+
+def test_what_is_not_finite_is_null_in_json() -> None:
+    section = Section("odd", "Odd", [Column("ratio", "r", Unit.RATIO)], [(float("inf"),)], 1)
+    found = json.loads(as_json(replace(report(figures(), 15), sections=[section])))
+    assert found["sections"]["odd"]["rows"] == [{"ratio": None}]
+
+
+def test_a_table_says_how_much_it_leaves_out() -> None:
+    found = report(figures(), 1)
+    assert "(the first 1 of 4)" in text(found)
+    assert "The first 1 of 4." in html(found)
