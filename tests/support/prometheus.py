@@ -43,21 +43,13 @@ class Prometheus:
         rules: Sequence[Path] = (),
         *,
         every: str = "1s",
-<<<<<<< HEAD
         features: Sequence[str] = (),
-    ) -> None:
-        """Start with its files in `directory`; `airflow` is the label of the targets.
-
-        What `tsdb` there holds is served as well; `features` are what `--enable-feature` switches
-        on.
-=======
         scrape: str = "",
     ) -> None:
         """Start with its files in `directory`; `airflow` is the label of the targets.
 
-        `scrape` is more of the scrape configuration, in YAML.
-        What `tsdb` there holds is served as well.
->>>>>>> ee40244 (web: TLS, users and headers by --web.config.file)
+        What `tsdb` there holds is served as well; `features` are what `--enable-feature` switches
+        on, `scrape` is more of the scrape configuration, in YAML.
         """
         self.port = free_port()
         config = directory / "prometheus.yml"
