@@ -144,7 +144,10 @@ def test_a_first_wave_is_learned_once_and_expected_when_the_next_run_is_due(
     here.run("hourly", "wide", "running", start_date=here.at(-OLD), due=here.at(-OLD - 1))
     for number in range(5):
         wave = {"run_id": "wide", "pool_slots": 2, "queue": "gpu" if number else "default"}
-        here.task(f"w{number}", "success", queued_dttm=here.at(-OLD + 10), **wave)
+        until = None if number else here.at(-OLD + 20)
+        here.task(f"w{number}", "success", queued_dttm=here.at(-OLD + 10), end_date=until, **wave)
+    # It follows upon the first one, whose slots are free again.
+    here.task("next", "success", queued_dttm=here.at(-OLD + 20), run_id="wide", pool_slots=2)
     here.task("later", "success", queued_dttm=here.at(-OLD + 91), run_id="wide", pool_slots=9)
     due_soon(here)
     exporter = subject(address, begun(here, ("hourly", "wide")))
