@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
+from exporter import catalogue
+from exporter.bundle import recording
 from tests.integration.identity.stub import Stub, answers
 from tests.support.exporter import ExporterProcess
 from tests.support.node import Container, Node, Pod
@@ -124,16 +126,21 @@ def dumped(tsdb: Path) -> list[Sample]:
 
 
 def stretched(samples: Sequence[Sample], times: int, until: float) -> list[Sample]:
-    """Let the same have taken so many times as long and have ended at a moment."""
+    """Let the same have taken so many times as long and have ended at a moment.
+
+    Times that were told go with it, and so does the time between two runs.
+    """
     end = max(each.at for each in samples)
 
     def put(moment: float) -> float:
         return until - (end - moment) * times
 
-    return [
-        Sample(each.labels, put(each.value) if each.is_moment else each.value, put(each.at))
-        for each in samples
-    ]
+    def told(each: Sample) -> float:
+        if each.labels["__name__"] == catalogue.DAG_SCHEDULE_INTERVAL.name:
+            return each.value * times
+        return put(each.value) if each.is_moment else each.value
+
+    return [Sample(each.labels, told(each), put(each.at)) for each in samples]
 
 
 def earlier(samples: Iterable[Sample], seconds: float, names: re.Pattern[str]) -> list[Sample]:
@@ -142,6 +149,29 @@ def earlier(samples: Iterable[Sample], seconds: float, names: re.Pattern[str]) -
         Sample(each.labels, each.value, each.at - seconds)
         for each in samples
         if names.fullmatch(each.labels["__name__"])
+    ]
+
+
+def hourly(samples: Iterable[Sample], until: float, hours: int = 3) -> list[Sample]:
+    """Return what a rule would have recorded of durations if each hour had been like these."""
+    names = {
+        f"{catalogue.TASK_DURATION.name}_bucket": recording.DURATION_BUCKETS,
+        f"{catalogue.TASK_DURATION.name}_sum": recording.DURATION_SUM,
+        f"{catalogue.TASK_DURATION.name}_count": recording.DURATION_COUNT,
+    }
+    last = {tuple(sorted(each.labels.items())): each for each in samples if each.at <= until}
+    left_out = ("instance", "operator_type")
+    full = until - until % 3600
+    return [
+        Sample(
+            {k: v for k, v in each.labels.items() if k not in left_out}
+            | {"__name__": names[each.labels["__name__"]]},
+            each.value,
+            full - 3600 * ago,
+        )
+        for each in last.values()
+        if each.labels["__name__"] in names
+        for ago in range(hours)
     ]
 
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isclose
-from pathlib import Path
-from time import sleep, time
 
 import pytest
 
@@ -16,18 +12,9 @@ from exporter.bundle.dashboards.dashboard import Dashboard
 from exporter.bundle.dashboards.panel import Panel
 from exporter.bundle.dashboards.query import Query
 from exporter.bundle.dashboards.variables import Variable
-from tests.support.platform import alive, dumped, earlier, hurried, labelled, served, stretched
-from tests.support.prometheus import NO_PROMETHEUS, Prometheus, prometheus_binary
-from tests.support.require import require
+from tests.integration.bundle.alike import assert_alike
 
 pytestmark = pytest.mark.timeout(300)
-RULES = Path(__file__).parents[3] / "grafana/rules"
-SCRAPED_SECONDS = 60
-STRETCHED = 15
-"""So that it is a quarter of an hour, scraped every 15 s."""
-COMPARED = re.compile(r"airflow_task_duration_seconds_(sum|count)|data_rows_processed_total")
-"""What a panel sets beside its own past."""
-DAY_SECONDS = 86_400
 WINDOWS = {"window": "15m", "__rate_interval": "5m"}
 ONE, OTHER = "127.+", "other-.+"
 """Patterns of the instances as they were, and of their doubles."""
@@ -73,28 +60,6 @@ OF_THE_PLATFORM = [
 WHOLE = [each for each in OF_THE_PLATFORM if not RANKED.match(each.query.expr)]
 
 
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory) -> Iterator[Prometheus]:
-    """Serve what was scraped: `north` by two exporters of each kind, `south` by one."""
-    require(prometheus_binary(), NO_PROMETHEUS)
-    live, past = (tmp_path_factory.mktemp(name) for name in ("live", "past"))
-    with alive(live) as targets, Prometheus(live, targets, "north"):
-        sleep(SCRAPED_SECONDS)
-    north = stretched(dumped(live / "tsdb"), STRETCHED, until=time())
-    for ago in (DAY_SECONDS, 7 * DAY_SECONDS):
-        north += earlier(north[: len(north)], ago, COMPARED)
-    samples = [*north, *labelled(north, instance="other-{}"), *labelled(north, airflow="south")]
-    with served(samples, past, hurried(RULES, past)) as server:
-        server.wait_for("count by (airflow) (baseline:headroom:ratio)", 2)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def at(prometheus) -> float:
-    """Return one moment for all questions."""
-    return time()
-
-
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_a_panel_has_what_it_says_it_has(prometheus, at, asked):
     result = prometheus.query(asked.expression("north", ONE), at)
@@ -123,16 +88,6 @@ def test_a_second_installation_stands_beside_the_first(prometheus, at, asked):
     north = prometheus.query(asked.expression("north", ONE), at)
     south = [({**labels, "airflow": "south"}, value) for labels, value in north]
     assert_alike(north + south, prometheus.query(asked.expression(".*", ONE), at))
-
-
-def assert_alike(expected, found, *, ranked=False) -> None:
-    """Compare series by series; in a ranking only values, for its last may be any of equals."""
-    if ranked:
-        pairs = zip(sorted(v for _, v in expected), sorted(v for _, v in found), strict=True)
-        assert all(isclose(*pair, rel_tol=1e-9, abs_tol=1e-9) for pair in pairs)
-        return
-    by_labels = [{frozenset(k.items()): v for k, v in each} for each in (expected, found)]
-    assert by_labels[0] == pytest.approx(by_labels[1], rel=1e-9, abs=1e-9)
 
 
 def test_the_guides_queue_counts_exporters_and_installations_the_meant_one_neither(prometheus, at):

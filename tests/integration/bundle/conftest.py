@@ -1,0 +1,56 @@
+"""One Prometheus for all tests of the bundle: it has scraped the real demo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep, time
+
+import pytest
+
+from tests.support.platform import (
+    alive,
+    dumped,
+    earlier,
+    hourly,
+    hurried,
+    labelled,
+    served,
+    stretched,
+)
+from tests.support.prometheus import NO_PROMETHEUS, Prometheus, prometheus_binary
+from tests.support.require import require
+
+RULES = Path(__file__).parents[3] / "grafana/rules"
+SCRAPED_SECONDS = 60
+STRETCHED = 15
+"""So that it is a quarter of an hour, scraped every 15 s."""
+COMPARED = re.compile(r"airflow_task_duration_seconds_(sum|count)|data_rows_processed_total")
+"""What a panel sets beside its own past."""
+DAY_SECONDS = 86_400
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory) -> Iterator[Prometheus]:
+    """Serve what was scraped: `north` by two exporters of each kind, `south` by one."""
+    require(prometheus_binary(), NO_PROMETHEUS)
+    live, past = (tmp_path_factory.mktemp(name) for name in ("live", "past"))
+    with alive(live) as targets, Prometheus(live, targets, "north"):
+        sleep(SCRAPED_SECONDS)
+    north = stretched(dumped(live / "tsdb"), STRETCHED, until=time())
+    for ago in (DAY_SECONDS, 7 * DAY_SECONDS):
+        north += earlier(north[: len(north)], ago, COMPARED)
+    samples = [*north, *labelled(north, instance="other-{}"), *labelled(north, airflow="south")]
+    recorded = hourly(north, until=time())
+    samples += [*recorded, *labelled(recorded, airflow="south")]
+    with served(samples, past, hurried(RULES, past)) as server:
+        for last in ("baseline:headroom:ratio", "dag_task:airflow_task_duration_seconds:mean7d"):
+            server.wait_for(f"count by (airflow) ({last})", 2, timeout=150)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def at(prometheus) -> float:
+    """Return one moment for all questions."""
+    return time()
