@@ -8,9 +8,11 @@ LINES ?= 100009
 VERSIONS ?= 3.3.2 2.11.2
 SEEDS ?= 5
 TRIES ?= 2000
+RENDERER ?= ../shared/grafana-render
+MINUTES ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions bench-report airflow-test exactness schemas docs golden lock clean
+.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions bench-report airflow-test exactness schemas docs golden screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -78,6 +80,10 @@ docs: $(STAMP) ## write the reference pages, the rules and the dashboards from t
 
 golden: $(STAMP) ## write the golden scrape again; read its diff
 	$(BIN)/python -m pytest -q tests/scrape --update-golden
+
+# Not in CI: it needs node, npm, chromium, and the renderer, which is no part of the project.
+screenshots: $(STAMP) ## draw the dashboards by RENDERER from MINUTES of the demo, on two Grafana versions
+	$(BIN)/python -m tests.screenshots --renderer $(RENDERER) --minutes $(MINUTES)
 
 lock: $(STAMP) ## resolve the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --extra report --universal --python-version 3.10 --generate-hashes \

@@ -154,7 +154,7 @@ def _now() -> tuple[Panel, ...]:
             decimals=0,
         ),
         Stat(
-            title="Longest without success",
+            title="Without success",
             description="Time since the last run that ended with success, of the DAG where it is "
             "the longest; without the paused ones.",
             unit="s",
@@ -296,7 +296,8 @@ def _use() -> tuple[Panel, ...]:
         Bars(
             title="Peak memory p95",
             description="95 of 100 tries that ended in the window never used more: what a "
-            "memory limit must allow. 32 GiB means as much or more.",
+            "memory limit must allow. The figures are between 64 MiB and 32 GiB, which "
+            "mean as little or less, and as much or more.",
             unit="bytes",
             queries=(
                 Query(

@@ -211,7 +211,7 @@ def _baselines() -> tuple[Panel, ...]:
     headroom = f'{HEADROOM}{{airflow=~"$airflow"}}'
     return (
         Bars(
-            title="Room below the baselines",
+            title="Room left to the baselines",
             description="What is left until the baseline and its tolerance are reached, as a part "
             "of them; below 0 it is missed. Least first. Wants the recording rules.",
             unit="percentunit",
@@ -232,12 +232,12 @@ def _baselines() -> tuple[Panel, ...]:
         Table(
             title="What was agreed",
             description="Targets of the baselines file, in the unit that the metric's name ends "
-            "in; direction says which side is good.",
+            "in.",
             unit="short",
             queries=(
                 Query(
-                    highest(series(c.BASELINE_TARGET), *c.BASELINE),
-                    ("airflow", *c.BASELINE),
+                    highest(series(c.BASELINE_TARGET), *baseline),
+                    ("airflow", *baseline),
                     Range(0, 1e9),
                 ),
             ),
@@ -246,7 +246,7 @@ def _baselines() -> tuple[Panel, ...]:
             value="Target",
         ),
         Lines(
-            title="Room below the baselines of stages",
+            title="Room left to the baselines of stages",
             description="The same over time; below 0 the baseline is missed.",
             unit="percentunit",
             queries=(
@@ -259,7 +259,8 @@ def _baselines() -> tuple[Panel, ...]:
             width=24,
             steps=((Limit("baseline_headroom"), GREEN),),
             base=RED,
-            low=None,
+            low=-1,
+            high=1,
         ),
     )
 
@@ -301,7 +302,7 @@ def _tasks() -> tuple[Panel, ...]:
             unit="short",
             queries=(Query(of_team(info), (*_TASK, "pipeline", "stage")),),
             width=24,
-            value="Known",
+            value=None,
             links=(links.to(links.DAG, "This task", *_TASK, from_column=True),),
         ),
     )

@@ -97,7 +97,7 @@ def _now() -> tuple[Panel, ...]:
             decimals=0,
         ),
         Stat(
-            title="Exporters of an Airflow",
+            title="Exporters",
             description="Exporters that read the metadata database: with two the documented "
             "queries count twice.",
             unit="short",
@@ -124,7 +124,7 @@ def _now() -> tuple[Panel, ...]:
             high=1,
         ),
         Stat(
-            title="Configuration loaded",
+            title="Configuration",
             description="Share of the exporters whose last loading of the configuration was good.",
             unit="percentunit",
             queries=(
@@ -379,7 +379,7 @@ def _process() -> tuple[Panel, ...]:
             steps=((0.8, RED),),
         ),
         Table(
-            title="Versions",
+            title="Versions that run",
             description="How many exporters of each version there are.",
             unit="short",
             queries=(Query(f"count by ({', '.join(build)}) ({series(c.BUILD_INFO)})", build),),

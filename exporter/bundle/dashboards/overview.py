@@ -97,7 +97,7 @@ def _now() -> tuple[Panel, ...]:
             decimals=1,
         ),
         Stat(
-            title="Scheduler heartbeat",
+            title="Heartbeat age",
             description="Age of the newest heartbeat of a scheduler. The exporter reads it once a "
             "minute, so up to a minute is nothing.",
             unit="s",

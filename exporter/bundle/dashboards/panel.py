@@ -138,9 +138,12 @@ class Panel:
             "custom": self._custom(),
             "mappings": [],
             "thresholds": {"mode": "absolute", "steps": steps},
-            "noValue": "No data",
+            "noValue": self._nothing(),
             **{name: value for name, value in bounds.items() if value is not None},
         }
+
+    def _nothing(self) -> str:
+        return "No data"
 
     def _colour_mode(self) -> str:
         return "thresholds"
@@ -188,7 +191,7 @@ class Lines(Panel):
     """Courses over time; a step is a dashed line."""
 
     colours: Mapping[str, str] = field(default_factory=dict)
-    """The colours of series whose legend ends in a word."""
+    """The colours of series whose legend begins with these words."""
 
     @property
     def type(self) -> str:
@@ -211,7 +214,7 @@ class Lines(Panel):
     def _overrides(self) -> list[dict[str, Any]]:
         return [
             {
-                "matcher": {"id": "byRegexp", "options": f"/(^|\\s){word}$/"},
+                "matcher": {"id": "byRegexp", "options": f"/^{word}(\\s|$)/"},
                 "properties": [{"id": "color", "value": {"mode": "fixed", "fixedColor": colour}}],
             }
             for word, colour in self.colours.items()
@@ -258,9 +261,9 @@ class Bars(Panel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table(Panel):
-    """A row for every series as of now; the column of the value has a name."""
+    """A row for every series as of now; the column of the value has a name, or is not shown."""
 
-    value: str
+    value: str | None
 
     @property
     def type(self) -> str:
@@ -271,16 +274,22 @@ class Table(Panel):
         return {"instant": True, "range": False, "format": "table"}
 
     def _custom(self) -> dict[str, Any]:
-        return {"align": "auto", "inspect": False}
+        return {"align": "auto", "inspect": False, "minWidth": 60}
+
+    def _nothing(self) -> str:
+        return "-"
 
     def _overrides(self) -> list[dict[str, Any]]:
         hidden = {"id": "custom.hidden", "value": True}
-        cell = {"id": "custom.cellOptions", "value": {"type": "color-text"}}
+        shown = [
+            {"id": "displayName", "value": self.value},
+            {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+        ]
         return [
             {"matcher": {"id": "byName", "options": "Time"}, "properties": [hidden]},
             {
                 "matcher": {"id": "byName", "options": "Value"},
-                "properties": [{"id": "displayName", "value": self.value}, cell],
+                "properties": [hidden] if self.value is None else shown,
             },
         ]
 
@@ -289,5 +298,5 @@ class Table(Panel):
             "cellHeight": "sm",
             "frameIndex": 0,
             "showHeader": True,
-            "sortBy": [{"displayName": self.value, "desc": True}],
+            "sortBy": [{"displayName": self.value, "desc": True}] if self.value else [],
         }

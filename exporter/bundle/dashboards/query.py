@@ -45,9 +45,9 @@ class Query:
 
     @property
     def legend(self) -> str:
-        """The legend: the installation and the labels, with the name where there is one."""
-        words = [f"{{{{{label}}}}}" for label in self.labels]
-        return " ".join([*words, self.name] if self.name else words)
+        """The legend, what tells most first: the name, the labels, the installation last."""
+        words = [f"{{{{{label}}}}}" for label in reversed(self.labels)]
+        return " ".join([self.name, *words] if self.name else words)
 
 
 def series(family: Family | str, *matchers: str) -> str:

@@ -224,7 +224,7 @@ def _pressure() -> tuple[Panel, ...]:
     waits = (
         ("CPU", "Share of the time in which something waited for CPU.", c.CONTAINER_CPU_WAITING),
         (
-            "Memory",
+            "memory",
             "Share of the time in which something waited for memory: above a tenth the container "
             "is thrashing before it is killed.",
             c.CONTAINER_MEMORY_WAITING,
@@ -290,7 +290,7 @@ def _owners() -> tuple[Panel, ...]:
             unit="short",
             queries=(Query(f"max by ({', '.join(labels)}) ({known})", labels, COUNT),),
             width=16,
-            value="Known",
+            value=None,
             links=(links.to(links.WORKERS, "Only this pod", "namespace", "pod", from_column=True),),
         ),
         Bars(
