@@ -1,4 +1,4 @@
-"""The Grafana dashboards, as data; `all_dashboards` has them in the order of the menu."""
+"""The Grafana dashboards, as data; functions that return rows are as long as the rows are."""
 
 from __future__ import annotations
 

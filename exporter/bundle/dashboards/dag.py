@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from exporter import catalogue as c
-from exporter.bundle.dashboards import links
+from exporter.bundle.dashboards import links, use
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
-from exporter.bundle.dashboards.panel import (
-    BLUE,
-    ORANGE,
-    RED,
-    STATES,
-    YELLOW,
-    Bars,
-    Lines,
-    Panel,
-    Stat,
-    Table,
-    up_to,
-)
+from exporter.bundle.dashboards.panel import Bars, Lines, Panel, Stat, Table
 from exporter.bundle.dashboards.query import (
-    BYTES,
     COUNT,
     OF_DAG,
     OF_TASK,
-    RATE,
     RATIO,
     SECONDS,
-    WINDOW,
     Query,
     Range,
     grown,
@@ -38,6 +23,7 @@ from exporter.bundle.dashboards.query import (
     total,
     unpaused,
 )
+from exporter.bundle.dashboards.steps import BLUE, ORANGE, RED, STATES, YELLOW, up_to
 from exporter.bundle.dashboards.variables import (
     COMMON,
     DAG_ID,
@@ -47,9 +33,8 @@ from exporter.bundle.dashboards.variables import (
     DataSource,
     Window,
 )
-from exporter.bundle.promql import once, once_each
+from exporter.bundle.promql import once
 
-_DAG = ("airflow", "dag_id")
 _TASK = ("airflow", "dag_id", "task_id")
 _BY_TASK = ("dag_id", "task_id")
 _TO_TASK = (links.to(links.DAG, "Only this task", *_TASK),)
@@ -68,8 +53,8 @@ def dashboard() -> Dashboard:
             Row("Now", _now()),
             Row("Duration", _duration()),
             Row("Outcome", _outcome()),
-            Row("What tasks use", _use()),
-            Row("Runs", _runs()),
+            Row("What tasks use", use.tasks()),
+            Row("Runs", use.runs()),
         ),
     )
 
@@ -259,124 +244,5 @@ def _outcome() -> tuple[Panel, ...]:
                 *links.to_airflow(),
                 links.to(links.DAG, "Only this task", *_TASK, from_column=True),
             ),
-        ),
-    )
-
-
-def _use() -> tuple[Panel, ...]:
-    running = f"({series(c.TASK_RUNNING, *OF_TASK)} > 0)"
-    memory, cpu = (
-        highest(of_team(f"({series(family, *OF_TASK)} / {running})"), *_BY_TASK)
-        for family in (c.TASK_MEMORY, c.TASK_CPU_PERCENT)
-    )
-    seconds = once_each(f"increase({series(c.TASK_CPU, *OF_TASK)}[{WINDOW}])")
-    moved = [
-        Query(
-            total(of_team(once_each(f"rate({series(family, *OF_TASK)}[{RATE}])"))),
-            ("airflow",),
-            BYTES,
-            name,
-        )
-        for family, name in ((c.TASK_READ, "read"), (c.TASK_WRITTEN, "written"))
-    ]
-    return (
-        Lines(
-            title="Memory of a running try",
-            description="Of the task's processes, or of its own container; on the host where it "
-            "is the most.",
-            unit="bytes",
-            queries=(Query(top(memory), _TASK, BYTES),),
-        ),
-        Lines(
-            title="CPU of a running try",
-            description="100 % is one core; on the host where it is the most.",
-            unit="percent",
-            queries=(Query(top(cpu), _TASK, Range(0, 1e5)),),
-        ),
-        Bars(
-            title="Peak memory p95",
-            description="95 of 100 tries that ended in the window never used more: what a "
-            "memory limit must allow. The figures are between 64 MiB and 32 GiB, which "
-            "mean as little or less, and as much or more.",
-            unit="bytes",
-            queries=(
-                Query(
-                    top(of_team(f"({quantile(0.95, c.TASK_PEAK_MEMORY, *_BY_TASK, of=OF_TASK)})")),
-                    _TASK,
-                    BYTES,
-                ),
-            ),
-            base=BLUE,
-            links=_TO_TASK,
-        ),
-        Bars(
-            title="CPU time, by task",
-            description="CPU that the task's tries used in the window, with their ended children.",
-            unit="s",
-            queries=(Query(top(of_team(total(seconds, *_BY_TASK))), _TASK, _MANY_SECONDS),),
-            base=BLUE,
-            links=_TO_TASK,
-        ),
-        Lines(
-            title="Tries that run, by task",
-            description="Tries that run on the hosts that are watched.",
-            unit="short",
-            queries=(
-                Query(
-                    top(of_team(total(once_each(series(c.TASK_RUNNING, *OF_TASK)), *_BY_TASK))),
-                    _TASK,
-                ),
-            ),
-        ),
-        Lines(
-            title="Storage read and written",
-            description="By the tasks' processes, where the kernel lets the exporter see it.",
-            unit="Bps",
-            queries=tuple(moved),
-        ),
-    )
-
-
-def _runs() -> tuple[Panel, ...]:
-    return (
-        Lines(
-            title="Duration of DAG runs p95",
-            description="From the start to the end of 95 of 100 runs finished in the window.",
-            unit="s",
-            queries=(
-                Query(
-                    top(of_team(f"({quantile(0.95, c.DAG_RUN_DURATION, 'dag_id', of=OF_DAG)})")),
-                    _DAG,
-                    SECONDS,
-                ),
-            ),
-        ),
-        Lines(
-            title="Delay of DAG runs p95",
-            description="From when a scheduled run was due to its first start, of 95 of 100 runs "
-            "finished in the window: what the scheduler and the limits cost.",
-            unit="s",
-            queries=(
-                Query(
-                    top(of_team(f"({quantile(0.95, c.DAG_RUN_START_DELAY, 'dag_id', of=OF_DAG)})")),
-                    _DAG,
-                    _BUCKETS,
-                ),
-            ),
-            steps=((60, YELLOW), (300, RED)),
-        ),
-        Bars(
-            title="Parsing, by DAG",
-            description="How long the last parse of the DAG's file took: all of it is spent again "
-            "at each parse.",
-            unit="s",
-            queries=(
-                Query(
-                    top(of_team(highest(series(c.DAG_PARSE_DURATION, *OF_DAG), "dag_id"))),
-                    _DAG,
-                    SECONDS,
-                ),
-            ),
-            steps=((5, YELLOW), (30, RED)),
         ),
     )

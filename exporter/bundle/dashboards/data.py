@@ -6,20 +6,7 @@ from exporter import catalogue as c
 from exporter.bundle.baselines import HEADROOM
 from exporter.bundle.dashboards import links
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
-from exporter.bundle.dashboards.panel import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    RED,
-    ROOM,
-    YELLOW,
-    Bars,
-    Limit,
-    Lines,
-    Panel,
-    Stat,
-    Table,
-)
+from exporter.bundle.dashboards.panel import Bars, Lines, Panel, Stat, Table
 from exporter.bundle.dashboards.query import (
     OF_STAGE,
     RATE,
@@ -32,6 +19,7 @@ from exporter.bundle.dashboards.query import (
     top,
     total,
 )
+from exporter.bundle.dashboards.steps import BLUE, GREEN, ORANGE, RED, ROOM, YELLOW, Limit
 from exporter.bundle.dashboards.variables import (
     COMMON,
     PIPELINE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter import catalogue as c
-from exporter.bundle.dashboards.panel import Lines, Panel, Steps, up_to
+from exporter.bundle.dashboards.panel import Lines, Panel
 from exporter.bundle.dashboards.query import (
     BYTES,
     RATE,
@@ -14,6 +14,7 @@ from exporter.bundle.dashboards.query import (
     series,
     total,
 )
+from exporter.bundle.dashboards.steps import Steps, up_to
 from exporter.bundle.promql import once, once_each
 
 _CORES = Range(0, 1e4)

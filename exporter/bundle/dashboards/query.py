@@ -75,6 +75,11 @@ def highest(expression: str, *labels: str) -> str:
     return f"max by ({', '.join(('airflow', *labels))}) ({expression})"
 
 
+def lowest(expression: str, *labels: str) -> str:
+    """Take the lowest by installation and these labels."""
+    return f"min by ({', '.join(('airflow', *labels))}) ({expression})"
+
+
 def quantile(share: float, family: Family, *labels: str, of: tuple[str, ...] = ()) -> str:
     """Return a quantile of what was observed in the window; nothing where nothing was.
 

@@ -5,20 +5,7 @@ from __future__ import annotations
 from exporter import catalogue as c
 from exporter.bundle.dashboards import links
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
-from exporter.bundle.dashboards.panel import (
-    BLUE,
-    FULL,
-    ORANGE,
-    RED,
-    ROOM,
-    YELLOW,
-    Bars,
-    Lines,
-    Panel,
-    Stat,
-    Table,
-    up_to,
-)
+from exporter.bundle.dashboards.panel import Bars, Lines, Panel, Stat, Table
 from exporter.bundle.dashboards.query import (
     BYTES,
     COUNT,
@@ -33,11 +20,12 @@ from exporter.bundle.dashboards.query import (
     top,
     total,
 )
+from exporter.bundle.dashboards.steps import BLUE, FULL, ORANGE, RED, ROOM, YELLOW, up_to
 from exporter.bundle.dashboards.variables import COMMON, NAMESPACE, POD, DataSource, Window
 from exporter.bundle.promql import once_each
 from exporter.catalogue import Family
 
-_BY_CONTAINER = ("namespace", "pod", "container")
+_BY_CONTAINER = ("namespace", "container", "pod")
 _CONTAINER = ("airflow", *_BY_CONTAINER)
 _CORES = Range(0, 1e4)
 _SHARE = Range(0, 1.5)
@@ -163,6 +151,7 @@ def _memory() -> tuple[Panel, ...]:
     return (
         Bars(
             title="Memory, of the limit",
+            width=10,
             description="Working set over the limit; containers without a limit are not here.",
             unit="percentunit",
             queries=(Query(top(highest(_memory_share(), *_BY_CONTAINER)), _CONTAINER, _SHARE),),
@@ -171,6 +160,7 @@ def _memory() -> tuple[Panel, ...]:
         ),
         Lines(
             title="Memory",
+            width=7,
             description="Working set: memory in use without the inactive part of the page cache.",
             unit="bytes",
             queries=(
@@ -181,6 +171,7 @@ def _memory() -> tuple[Panel, ...]:
         ),
         Bars(
             title="Killed for memory, by container",
+            width=7,
             description="Processes of the container that the kernel killed in the window: a task "
             "that dies like this has no error of its own.",
             unit="short",
@@ -195,6 +186,7 @@ def _cpu() -> tuple[Panel, ...]:
     return (
         Bars(
             title="CPU, of the limit",
+            width=10,
             description="Cores used over the quota; containers without one are not here.",
             unit="percentunit",
             queries=(Query(top(highest(_cpu_share(), *_BY_CONTAINER)), _CONTAINER, _SHARE),),
@@ -203,6 +195,7 @@ def _cpu() -> tuple[Panel, ...]:
         ),
         Lines(
             title="CPU, in cores",
+            width=7,
             description="Cores that the container uses.",
             unit="short",
             queries=(
@@ -211,6 +204,7 @@ def _cpu() -> tuple[Panel, ...]:
         ),
         Lines(
             title="Throttled, by container",
+            width=7,
             description="Share of the CPU periods in which the container was held back.",
             unit="percentunit",
             queries=(Query(top(highest(_throttled_share(), *_BY_CONTAINER)), _CONTAINER, RATIO),),
