@@ -30,16 +30,19 @@ def main() -> int:
         rules = sorted((ROOT / "grafana/rules").glob("*.yml"))
         with (
             alive(directory) as targets,
-            Prometheus(directory, targets, "production", rules, SCRAPED_EVERY) as prometheus,
+            Prometheus(directory, targets, "production", rules, every=SCRAPED_EVERY) as prometheus,
         ):
             sleep(arguments.minutes * 60)
             at = time()
             drawings = [
                 renderer.drawing(path, prometheus.url, at, arguments.minutes / 60, arguments.out)
                 for renderer in renderers
-                for path in sorted(DASHBOARDS.glob("*.json"))
+                for path in sorted(DASHBOARDS.glob(f"*{arguments.only}.json"))
             ]
     print(_table(drawings))
+    for each in drawings:
+        if each.trouble:
+            print(f"{each.version} {each.dashboard}: {each.trouble}", file=sys.stderr)
     return 0 if all(each.good for each in drawings) else 1
 
 
@@ -56,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--renderer", type=Path, required=True, help="where render.mjs is")
     parser.add_argument("--version", nargs="+", default=["11.6.9", "13.2.2"])
+    parser.add_argument("--only", default="", help="such as overview")
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--out", type=Path, default=ROOT / ".grafana-render")
     return parser.parse_args()

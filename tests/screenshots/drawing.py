@@ -26,7 +26,8 @@ class Drawing:
     failed: int
     without_data: int
     page_errors: int
-    ended_well: bool
+    trouble: str
+    """The end of what the renderer said when it did not end well."""
 
     @property
     def row(self) -> tuple[object, ...]:
@@ -40,7 +41,7 @@ class Drawing:
     def good(self) -> bool:
         """Tell whether every panel was drawn with data and nothing went wrong."""
         wrong = self.failed + self.without_data + self.page_errors
-        return self.ended_well and self.panels == self.drawn > 0 and not wrong
+        return not self.trouble and self.panels == self.drawn > 0 and not wrong
 
 
 @dataclass(frozen=True)
@@ -92,5 +93,5 @@ class Renderer:
             sum(each["failed"] for each in panels),
             sum(each["text"].endswith("No data") for each in panels),
             done.stderr.count("page error:"),
-            done.returncode == 0,
+            done.stderr.strip()[-400:] if done.returncode else "",
         )
