@@ -5,7 +5,10 @@ from __future__ import annotations
 import platform
 import signal
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -69,6 +72,8 @@ class App:
         self._reload = reload or (lambda: settings)
         self._redactor = redactor
         self._reload_good = True
+        self._reloads: deque[Future[bool]] = deque()
+        self._wake: socket.socket
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
         self._tally = Tally()
@@ -95,7 +100,7 @@ class App:
             for collector, schedule in self._sources.build(source, self._forwarder):
                 self._sampler.add(collector, schedule)
             self._intake = self._sources.intake
-            self._server = web.server(settings, self._routes(), self._tally, self._door)
+            self._server = web.server(settings, self._routes(), self._tally, self._door, environ)
         except BaseException:
             self._ledger.close()
             raise
@@ -144,6 +149,7 @@ class App:
         """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
         reader, writer = socket.socketpair()
         writer.setblocking(False)
+        self._wake = writer
         # A socket, and no lock: a handler that takes one may meet the main thread holding it.
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         for each in (*_ENDING, signal.SIGHUP):
@@ -153,13 +159,30 @@ class App:
                 self.start()
                 while not _ENDING & (signals := set(reader.recv(64))):
                     if signal.SIGHUP in signals:
-                        self.reload()
+                        self._reload_for_all()
                 self.stop()
             finally:
                 signal.set_wakeup_fd(-1)
 
-    def reload(self) -> None:
-        """Read the settings again and take over what can change; a bad file changes nothing."""
+    def _ask_reload(self) -> Future[bool]:
+        """Have the main thread reload, and tell whether that was good."""
+        asked: Future[bool] = Future()
+        self._reloads.append(asked)
+        with suppress(BlockingIOError):  # It is full of such calls.
+            self._wake.send(bytes((signal.SIGHUP,)))
+        return asked
+
+    def _reload_for_all(self) -> None:
+        waiting = [self._reloads.popleft() for _ in range(len(self._reloads))]
+        good = self.reload()
+        for asked in waiting:
+            asked.set_result(good)
+
+    def reload(self) -> bool:
+        """Read the settings again and take over what can change; a bad file changes nothing.
+
+        Returns whether they could be used.
+        """
         try:
             settings = self._reload()
             # All or none: a bad file changes nothing.
@@ -170,7 +193,7 @@ class App:
         except ConfigError as error:
             self._reload_good = False
             self._log.error("config.invalid", error=str(error))
-            return
+            return False
         fixed = [
             option.flag
             for name, option in options().items()
@@ -183,6 +206,7 @@ class App:
         self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
+        return True
 
     def _routes(self) -> Routes:
         return Routes(
@@ -192,6 +216,7 @@ class App:
             collectors=self._statuses,
             version=__version__,
             telemetry_path=self._settings.telemetry_path,
+            reload=self._ask_reload if self._settings.enable_lifecycle else None,
         )
 
     def _statuses(self) -> list[CollectorStatus]:

@@ -19,7 +19,10 @@ _DAY_SECONDS: Final = 86400
 
 def web_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Listen for a moment, and read the web configuration file."""
-    yield _addresses(settings)
+    if settings.systemd_socket:
+        yield Finding("listen address", is_bad=False, text="what systemd hands over")
+    else:
+        yield _addresses(settings)
     if settings.web_config_file is not None:
         yield from _door(settings, clock)
 

@@ -78,5 +78,7 @@ class Intake:
 
 def is_exposed(address: str) -> bool:
     """Tell whether others than this host can reach an address that is listened on."""
+    if address.startswith("unix:"):
+        return False
     host = address.rpartition(":")[0].strip("[]")
     return not ipaddress.ip_address(host).is_loopback

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
 from exporter.config import Settings, options
 from exporter.web.limits import Limits
+from exporter.web.listen import inherited
 from exporter.web.routes import Routes
 from exporter.web.server import Server
 from exporter.web.tally import Tally
@@ -24,14 +27,26 @@ def door(settings: Settings, clock: Clock) -> Door | None:
     return Door(settings.web_config_file, options()["web_config_file"].flag, clock)
 
 
-def server(settings: Settings, routes: Routes, tally: Tally, door: Door | None) -> Server:
+def addresses(settings: Settings, environ: Mapping[str, str]) -> Sequence[str]:
+    """Return where to serve; raise ConfigError when systemd should have handed over sockets."""
+    return inherited(environ, os.getpid()) if settings.systemd_socket else settings.listen_address
+
+
+def server(
+    settings: Settings,
+    routes: Routes,
+    tally: Tally,
+    door: Door | None,
+    environ: Mapping[str, str],
+) -> Server:
     """Build the server of the routes."""
+    where = addresses(settings, environ)
     # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
     limits = Limits(max_requests=settings.max_requests, idle_seconds=75.0)
     if door is None:
-        return Server(settings.listen_address, routes, limits, tally)
+        return Server(where, routes, limits, tally)
     from exporter.web.door.guard import Guard  # noqa: PLC0415 - loads bcrypt
     from exporter.web.door.passwords import Passwords  # noqa: PLC0415
 
     guard = Guard(routes, lambda: door.policy().config, Passwords())
-    return Server(settings.listen_address, guard, limits, tally, tls=door.context)
+    return Server(where, guard, limits, tally, tls=door.context)

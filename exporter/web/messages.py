@@ -15,6 +15,7 @@ TELEMETRY = "/metrics"
 LANDING = "/"
 HEALTHY = "/-/healthy"
 READY = "/-/ready"
+RELOAD = "/-/reload"
 OTHER = "other"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
 from exporter.errors import ConfigError
@@ -35,6 +35,8 @@ class Routes:
     collectors: Callable[[], Sequence[CollectorStatus]]
     version: str
     telemetry_path: str = "/metrics"
+    reload: Callable[[], Future[bool]] | None = None
+    """Reads the settings again and tells whether they were good; None where nobody may ask."""
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a telemetry path that could never be served."""
@@ -42,8 +44,11 @@ class Routes:
 
     def __call__(self, request: Request) -> Response | Pending:
         """Return the answer to a request."""
-        if (refusal := not_allowed(request, METHODS)) is not None:
-            return refusal
+        if request.path == messages.RELOAD:
+            return self._reload(request)
+        return not_allowed(request, METHODS) or self._read(request)
+
+    def _read(self, request: Request) -> Response | Pending:
         path = request.path
         if path == self.telemetry_path:
             return self._metrics(request)
@@ -65,6 +70,16 @@ class Routes:
         blocks.add_done_callback(lambda it: pending.set_result(_exposed(choice, it.result())))
         return pending
 
+    def _reload(self, request: Request) -> Response | Pending:
+        if (refusal := not_allowed(request, ("POST", "PUT"))) is not None:
+            return replace(refusal, path_class=messages.RELOAD)
+        if self.reload is None:
+            text = "Reloading is not enabled here: see --web.enable-lifecycle."
+            return sentence(403, text, path_class=messages.RELOAD)
+        pending: Pending = Future()
+        self.reload().add_done_callback(lambda it: pending.set_result(_reloaded(it.result())))
+        return pending
+
     def _landing(self) -> Response:
         page = landing(self.version, self.telemetry_path, self.collectors())
         return Response(200, "text/html; charset=utf-8", (page,), _PAGE_HEADERS, messages.LANDING)
@@ -74,9 +89,16 @@ def _exposed(choice: Choice, blocks: Blocks) -> Response:
     return Response(200, choice.content_type, blocks, choice.headers, path_class=messages.TELEMETRY)
 
 
+def _reloaded(good: bool) -> Response:
+    if good:
+        return sentence(200, "Reloaded.", path_class=messages.RELOAD)
+    text = "The settings cannot be used, and nothing has changed; the log says why."
+    return sentence(500, text, path_class=messages.RELOAD)
+
+
 def require_free(path: str) -> None:
     """Raise ConfigError for a telemetry path that could never be served."""
-    taken = path in _HEALTHY_PATHS + _READY_PATHS
+    taken = path in (*_HEALTHY_PATHS, *_READY_PATHS, messages.RELOAD)
     if taken or not path.startswith("/") or path.startswith("//") or set(path) & set("?#% "):
         message = f"The telemetry path {path!r} must be a free path such as /metrics."
         raise ConfigError(message)

@@ -101,3 +101,19 @@ def targets(daemon: ExporterProcess) -> dict[tuple[str, str], float]:
         for (name, labels), value in found.items()
         if name == "airflow_baseline_target"
     }
+
+
+def test_a_reload_may_be_asked_for_over_http(tmp_path: Path) -> None:
+    config = tmp_path / "exporter.yml"
+    config.write_text("log: {level: info}")
+    alone = ("--no-collector.airflow", "--no-collector.containers", "--no-collector.tasks")
+    given = ("--config.file", str(config), "--web.enable-lifecycle", *alone)
+    with ExporterProcess(tmp_path, *given) as daemon:
+        daemon.wait_ready()
+        assert daemon.request("/-/reload", "POST").status == 200
+        config.write_text("log: {level: nonsense}")
+        answer = daemon.request("/-/reload", "POST")
+        assert (answer.status, b"nonsense" in answer.body) == (500, False)
+        assert "log.level" in daemon.log()
+        daemon.wait_for("airflow_perf_exporter_config_last_reload_successful 0")
+        assert daemon.terminate() == 0

@@ -14,9 +14,13 @@ class WebSettings:
     """What is served over HTTP, and what is taken in."""
 
     listen_address: tuple[str, ...] = option(
-        "--web.listen-address", (":10112",), "Address to serve on; may be given several times.",
+        "--web.listen-address", (":10112",),
+        "Address to serve on, HOST:PORT or unix:PATH; may be given several times.",
         Given, "ADDRESS", repeatable=True, keeps_origin=True,
     )  # fmt: skip
+    systemd_socket: bool = on_or_off(
+        "--web.systemd-socket", False, "Serve on the sockets that systemd hands over instead."
+    )
     telemetry_path: str = option(
         "--web.telemetry-path", "/metrics", "Path under which metrics are served.", free_path,
         "PATH",
@@ -30,6 +34,10 @@ class WebSettings:
     max_requests: int = option(
         "--web.max-requests", 40, "Most requests answered at a time; above, 503. 0 is no limit.",
         count, "NUMBER",
+    )  # fmt: skip
+    enable_lifecycle: bool = on_or_off(
+        "--web.enable-lifecycle", False,
+        "Reload by POST to /-/reload as well; SIGHUP always does.",
     )  # fmt: skip
     enable_intake: bool = on_or_off(
         "--web.enable-intake", False,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import stat
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -57,7 +59,7 @@ def test_a_name_prefers_ipv4() -> None:
      "[::1]", "a]:1", ":²", ":\N{ARABIC-INDIC DIGIT THREE}", ":" + "9" * 5000],
 )  # fmt: skip
 def test_what_is_no_address_says_how_to_write_one(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"write :PORT, HOST:PORT or \[IPV6\]:PORT\.$"):
+    with pytest.raises(ConfigError, match=r"write :PORT, HOST:PORT, \[IPV6\]:PORT or unix:PATH\.$"):
         listen.listening(address)
 
 
@@ -70,6 +72,61 @@ def test_what_cannot_be_listened_on_is_named_with_the_reason(address: str) -> No
     text = str(raised.value)
     assert text.startswith(f"Cannot listen on {address}: ")
     assert text.endswith(".")
+
+
+def test_a_path_is_a_socket_for_user_and_group_and_goes_with_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "web.sock"
+    for _ in range(2):
+        with listen.listening(f"unix:{path}") as sock:
+            assert listen.shown(sock) == f"unix:{path}"
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+        assert not path.exists()
+
+
+def test_a_socket_that_was_left_behind_is_replaced_and_a_living_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "web.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with (
+        listen.listening(f"unix:{path}"),
+        pytest.raises(ConfigError, match=rf"^Cannot listen on unix:{path}: Address already in use"),
+    ):
+        listen.listening(f"unix:{path}")
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("kept")
+    with pytest.raises(ConfigError, match="Address already in use"):
+        listen.listening(f"unix:{path}")
+    assert path.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["unix:", "unix:/no/such/x", f"unix:/{'x' * 200}", "unix:/\0x", "fd:x", "fd:0", "fd:9999"],
+)
+def test_what_is_no_place_for_a_socket_is_told(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"^Cannot listen on "):
+        listen.listening(address)
+
+
+def test_a_socket_that_is_handed_over_is_served() -> None:
+    given = socket.create_server(("127.0.0.1", 0))
+    with listen.listening(f"fd:{given.detach()}") as sock:
+        socket.create_connection(sock.getsockname(), timeout=20).close()
+
+
+def test_what_systemd_hands_over_is_for_the_process_that_it_names() -> None:
+    environ = {"LISTEN_FDS": "2", "LISTEN_PID": "7"}
+    assert listen.inherited(environ, 7) == ("fd:3", "fd:4")
+    for other in ({}, {"LISTEN_PID": "7"}, {"LISTEN_PID": "7", "LISTEN_FDS": "x"}):
+        with pytest.raises(ConfigError, match=r"^--web\.systemd-socket: "):
+            listen.inherited(other, 7)
+    with pytest.raises(ConfigError, match=r"^--web\.systemd-socket: "):
+        listen.inherited(environ, 8)
 
 
 @pytest.mark.parametrize("address", ["10112", "192.0.2.1:0"])

@@ -12,7 +12,7 @@ from exporter.errors import ConfigError
 from exporter.telemetry.forms import Form
 from exporter.telemetry.scrape import Blocks
 from exporter.telemetry.text import TEXT
-from exporter.web.messages import Request, Response
+from exporter.web.messages import Pending, Request, Response
 from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
 from tests.unit.web.conftest import Connect, Serve
@@ -101,10 +101,42 @@ def test_other_paths_get_404_and_the_way(path: str) -> None:
     assert response.body == (b"Nothing is served here; metrics are at /metrics.\n",)
 
 
-@pytest.mark.parametrize("path", ["metrics", "", "//x", "/a b", "/a?b", "/healthz", "/-/ready"])
+@pytest.mark.parametrize(
+    "path", ["metrics", "", "//x", "/a b", "/a?b", "/healthz", "/-/ready", "/-/reload"]
+)
 def test_a_telemetry_path_that_cannot_be_served_is_refused(path: str) -> None:
     with pytest.raises(ConfigError, match="telemetry path"):
         replace(ROUTES, telemetry_path=path)
+
+
+def reload(routes: Routes, method: str = "POST") -> Response | Pending:
+    return routes(Request(method, "/-/reload", "", {}))
+
+
+def test_a_reload_is_answered_when_it_is_done() -> None:
+    asked: Future[bool] = Future()
+    pending = reload(replace(ROUTES, reload=lambda: asked))
+    assert isinstance(pending, Future)
+    assert not pending.done()
+    asked.set_result(True)
+    assert (pending.result(0).status, pending.result(0).path_class) == (200, "/-/reload")
+
+
+def test_a_reload_of_settings_that_cannot_be_used_is_told() -> None:
+    asked: Future[bool] = Future()
+    asked.set_result(False)
+    pending = reload(replace(ROUTES, reload=lambda: asked), "PUT")
+    assert isinstance(pending, Future)
+    assert pending.result(0).status == 500
+
+
+def test_nobody_reloads_unless_it_is_enabled_and_never_by_a_link() -> None:
+    refused = reload(ROUTES)
+    assert isinstance(refused, Response)
+    assert refused.status == 403
+    by_link = reload(replace(ROUTES, reload=Future), "GET")
+    assert isinstance(by_link, Response)
+    assert (by_link.status, by_link.headers) == (405, (("Allow", "POST, PUT"),))
 
 
 def test_every_answer_is_counted_by_a_bounded_path(serve: Serve, connect: Connect) -> None:
