@@ -12,7 +12,7 @@ RENDERER ?= ../shared/grafana-render
 MINUTES ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions bench-report airflow-test exactness schemas docs golden screenshots lock clean
+.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,9 @@ bench-db: $(STAMP) ## cost of a sample on ROWS task instances (default 1000000)
 
 bench-containers: $(STAMP) ## cost of containers and processes beside C and the Docker API
 	$(BIN)/python -m bench.containers
+
+bench-replay: $(STAMP) ## worker-hours and waits of several ways to scale on a month held back
+	$(BIN)/python -m bench.replay
 
 bench-report: $(STAMP) ## time and memory of a report on ROWS task instances (default 1000000)
 	$(BIN)/python -m bench.report --rows $(ROWS)

@@ -21,6 +21,7 @@ from exporter.bundle.command import bundle
 from exporter.errors import ConfigError, ExporterError
 from exporter.flags import PROGRAM, loaded, refuse, settings_options
 from exporter.logs import Redactor
+from exporter.replay.command import autoscale
 from exporter.report.command import report
 
 _ADDRESS_WITH_PASSWORD: Final = re.compile(r":/+[^@]*:[^@]*@|password=")
@@ -215,3 +216,4 @@ def _demo_settings(given: dict[str, Any], **places: Any) -> config.Settings:  # 
 
 main.add_command(bundle)
 main.add_command(report)
+main.add_command(autoscale)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
 from exporter import config
-from exporter.errors import ExporterError
+from exporter.errors import ConfigError, ExporterError
 from exporter.logs import Redactor
+from exporter.values import seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROGRAM: Final = "airflow-perf-exporter"
+_SHORTEST_SECONDS: Final = 3600.0
 
 
 def settings_options(*names: str) -> Callable[[F], F]:
@@ -42,6 +46,31 @@ def refuse(error: ExporterError, redactor: Redactor) -> NoReturn:
     """Say what is wrong, and end with status 2."""
     click.echo(f"{PROGRAM}: {redactor.redacted(str(error))}", err=True)
     sys.exit(2)
+
+
+def period(_context: click.Context, parameter: click.Parameter, text: str) -> timedelta:
+    """Read the length of a past time for an option; raise BadParameter."""
+    try:
+        found = seconds(text)
+    except ValueError as error:
+        message = f"'{text}' is not {error}"
+        raise click.BadParameter(message, param=parameter) from None
+    if found < _SHORTEST_SECONDS:
+        message = "at least 1h"
+        raise click.BadParameter(message, param=parameter)
+    return timedelta(seconds=found)
+
+
+def put(text: str, output: Path | None) -> None:
+    """Print a text, or write it where --output says; raise ConfigError."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"--output {output}: {error.strerror or 'cannot be written'}"
+        raise ConfigError(message) from None
 
 
 def _option(name: str) -> Callable[[F], F]:

@@ -10,37 +10,23 @@ from typing import Any
 
 import click
 
-from exporter.errors import ConfigError, ExporterError
-from exporter.flags import loaded, refuse, settings_options
+from exporter.errors import ExporterError
+from exporter.flags import loaded, period, put, refuse, settings_options
 from exporter.logs import Redactor
-from exporter.values import seconds
 
 KINDS = (
     "baseline", "regression", "suspected", "waste", "wait", "delay", "parallelism", "saturation",
     "memory", "settings", "database",
 )  # fmt: skip
-_SHORTEST = 3600.0
-
-
-def _period(_context: click.Context, parameter: click.Parameter, text: str) -> timedelta:
-    try:
-        found = seconds(text)
-    except ValueError as error:
-        message = f"'{text}' is not {error}"
-        raise click.BadParameter(message, param=parameter) from None
-    if found < _SHORTEST:
-        message = "at least 1h"
-        raise click.BadParameter(message, param=parameter)
-    return timedelta(seconds=found)
 
 
 @click.command()
 @click.option(
-    "--since", metavar="DURATION", default="7d", show_default=True, callback=_period,
+    "--since", metavar="DURATION", default="7d", show_default=True, callback=period,
     help="The time up to now that is told of.",
 )  # fmt: skip
 @click.option(
-    "--compare", metavar="DURATION", default="28d", show_default=True, callback=_period,
+    "--compare", metavar="DURATION", default="28d", show_default=True, callback=period,
     help="The time before it that it is compared with.",
 )  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text")
@@ -87,19 +73,8 @@ def report(
         asked = making.Prometheus(prometheus, airflow, Access(token_file, ca_file, timeout))
         wanted = making.Request(since, compare, top, timeout, asked)
         found = making.made(settings, os.environ, redactor, wanted)
-        _put(making.formed(found, form), output)
+        put(making.formed(found, form), output)
     except ExporterError as error:
         refuse(error, redactor)
     kinds = {each.kind.value for each in found.findings}
     sys.exit(1 if kinds & {*fail_on} or (kinds and "any" in fail_on) else 0)
-
-
-def _put(text: str, output: Path | None) -> None:
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        message = f"--output {output}: {error.strerror or 'cannot be written'}"
-        raise ConfigError(message) from None

@@ -12,6 +12,7 @@ from exporter.baseline.client import Access, Client
 from exporter.collectors.airflow.engine import Database
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
+from exporter.history.progress import Progress
 from exporter.history.reader import History
 from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.queries import Series
@@ -25,7 +26,6 @@ from exporter.report.gathering import Wanted, gathered
 from exporter.report.html import html
 from exporter.report.json import as_json
 from exporter.report.metrics import metrics
-from exporter.report.progress import Progress
 from exporter.report.text import text
 from exporter.report.writing import report
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigError
+from exporter.history.progress import Progress
 from exporter.report.configuration import configuration
-from exporter.report.progress import Progress
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:

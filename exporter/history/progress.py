@@ -20,14 +20,15 @@ class Progress:
         self._next = monotonic() + self._every
         self._written = False
 
-    def __call__(self, share: float, tries: int) -> None:
-        """Tell which share is done."""
+    def __call__(self, share: float, tries: int | None = None) -> None:
+        """Tell which share is done, and of how many tries where that is known."""
         if self._monotonic() < self._next:
             return
         self._next = self._monotonic() + self._every
         self._written = True
         begin, end = ("\r", "") if self._live else ("", "\n")
-        self._stream.write(f"{begin}reading: {share:.0%}, {tries:,} tries{end}")
+        told = "" if tries is None else f", {tries:,} tries"
+        self._stream.write(f"{begin}reading: {share:.0%}{told}{end}")
         self._stream.flush()
 
     def done(self) -> None:

@@ -1,0 +1,1 @@
+"""The command `autoscale replay`: past load under several ways to scale."""

@@ -1,0 +1,109 @@
+"""A replay as a table, as JSON, and as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from xml.sax.saxutils import escape
+
+from exporter.insight.performance.findings import clock
+from exporter.insight.performance.occupancy import thinned
+from exporter.replay.result import SCHEMA, Result, Row
+
+WIDTH, HEIGHT, LEGEND = 900, 260, 24
+_POINTS = 450
+_COLOURS = ("#868e96", "#e8590c", "#1971c2", "#9c36b5", "#2f9e44")
+_STYLE = (
+    "text{font:13px system-ui,sans-serif;fill:#333}.ground{fill:#fff}.axis{stroke:#8888}"
+    "polyline{fill:none;stroke-width:1.5}"
+    "@media(prefers-color-scheme:dark){text{fill:#ddd}.ground{fill:#111}}"
+)
+
+
+def text(found: Result) -> str:
+    """Return a table for people."""
+    return "\n".join(_lines(found)) + "\n"
+
+
+def as_json(found: Result) -> str:
+    """Return one JSON object; keys name their units."""
+    fields = {
+        "schema": SCHEMA,
+        "since": found.since.isoformat(),
+        "until": found.until.isoformat(),
+        "learned_since": found.learned_since.isoformat(),
+        "tries": dict(found.tries),
+        "runs_due": found.runs_due,
+        "settings": asdict(found.settings),
+        "every_seconds": found.every_seconds,
+        "policies": [asdict(each) for each in found.rows],
+    }
+    return json.dumps(fields, indent=2) + "\n"
+
+
+def svg(found: Result) -> str:
+    """Return a picture of the workers of each way to scale over the replayed time."""
+    highest = max((max(each.workers, default=0) for each in found.rows), default=0) or 1
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} '
+        f'{HEIGHT + LEGEND * (len(found.rows) + 2)}" role="img">',
+        f"<style>{_STYLE}</style>",
+        '<rect class="ground" width="100%" height="100%"/>',
+        f'<text x="4" y="16">Workers, {highest} at most, {found.since:%Y-%m-%d %H:%M} to '
+        f"{found.until:%Y-%m-%d %H:%M} UTC</text>",
+        f'<line class="axis" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>',
+    ]
+    for number, (row, colour) in enumerate(zip(found.rows, _COLOURS, strict=False), 1):
+        y = HEIGHT + LEGEND * number
+        points = _points(row, highest)
+        parts += [
+            f'<polyline stroke="{colour}" points="{points}"/>',
+            f'<line stroke="{colour}" stroke-width="3" x1="4" x2="28" y1="{y - 4}" y2="{y - 4}"/>',
+            f'<text x="36" y="{y}">{escape(_told(row))}</text>',
+        ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _lines(found: Result) -> Iterator[str]:
+    yield (
+        f"Replay from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC, learned "
+        f"from {found.learned_since:%Y-%m-%d %H:%M} up to its begin"
+    )
+    if not found.rows:
+        yield "No try was queued for workers in this time."
+        return
+    queues = ", ".join(f"{_plain(queue)} {count:,}" for queue, count in found.tries.items())
+    yield (
+        f"Tries by queue: {queues}; {found.runs_due:,} runs that the schedule promised. "
+        f"{found.settings.concurrency} slots a worker, which boots in "
+        f"{clock(found.settings.boot_seconds)}."
+    )
+    yield ""
+    yield f"{'':<22}{'worker-hours':>14}{'mean wait':>12}{'p95 wait':>12}{'at most':>10}"
+    for row in found.rows:
+        yield (
+            f"{row.name:<22}{row.worker_hours:>14,.1f}{clock(row.mean_wait_seconds):>12}"
+            f"{clock(row.p95_wait_seconds):>12}{max(row.workers, default=0):>10,}"
+        )
+
+
+def _points(row: Row, highest: int) -> str:
+    levels = thinned([float(each) for each in row.workers], _POINTS)
+    step = WIDTH / max(1, len(levels))
+    return " ".join(
+        f"{place * step:.1f},{HEIGHT - level / highest * (HEIGHT - 30):.1f}"
+        for place, level in enumerate(levels)
+    )
+
+
+def _told(row: Row) -> str:
+    return (
+        f"{row.name}: {row.worker_hours:,.0f} worker-hours, waits {clock(row.mean_wait_seconds)} "
+        f"on average, {clock(row.p95_wait_seconds)} p95"
+    )
+
+
+def _plain(name: str) -> str:
+    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+    return shown[:80] or "(none)"

@@ -1,0 +1,67 @@
+"""A replay in its forms, with queues that mean harm."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from datetime import datetime, timedelta, timezone
+
+from exporter.insight.autoscale import Policy as Settings
+from exporter.insight.replay.learning import Learning, ScheduledRun
+from exporter.replay.forms import as_json, svg, text
+from exporter.replay.result import Result, result
+from tests.unit.insight.replay.test_learning import tried
+
+BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
+HOSTILE = '\x1b[2J<script>"&\n'
+
+
+def replay(*queues: str) -> Result:
+    begin = BEGIN.timestamp()
+    learning = Learning(begin, begin + 3600, 90.0)
+    for queue in queues:
+        tries = [tried("r", begin + at, 60.0, queue) for at in (0, 100, 100)]
+        learning.add([ScheduledRun("d", "r", begin, begin + 5)], tries)
+    period = BEGIN, BEGIN + timedelta(hours=1)
+    return result(learning, period, BEGIN - timedelta(days=1), Settings(), 1)
+
+
+def test_every_way_to_scale_has_a_row() -> None:
+    lines = text(replay("default")).splitlines()
+    assert lines[1].startswith("Tries by queue: default 3; 0 runs")
+    assert [line[:20].strip() for line in lines[4:]] == [
+        "guide formula", "guide KEDA", "chart KEDA", "ours, no look-ahead", "ours",
+    ]  # fmt: skip
+
+
+def test_queues_add_up() -> None:
+    one, two = replay("a"), replay("a", "b")
+    for single, double in zip(one.rows, two.rows, strict=True):
+        assert double.worker_hours == 2 * single.worker_hours
+        assert double.mean_wait_seconds == single.mean_wait_seconds
+        assert [*double.workers] == [2 * each for each in single.workers]
+
+
+def test_json_names_its_schema_and_units() -> None:
+    found = json.loads(as_json(replay(HOSTILE)))
+    assert found["schema"] == "airflow-perf-exporter.replay/1"
+    assert found["tries"] == {HOSTILE: 3}
+    assert found["policies"][2]["name"] == "chart KEDA"
+    assert found["policies"][2]["worker_hours"] == 1.0
+
+
+def test_the_picture_is_well_formed_and_has_a_line_for_each() -> None:
+    root = ET.fromstring(svg(replay(HOSTILE)))
+    name = "{http://www.w3.org/2000/svg}"
+    assert len(root.findall(f"{name}polyline")) == 5
+    assert not list(root.iter(f"{name}script"))
+
+
+def test_no_queue_reaches_the_terminal_with_its_controls() -> None:
+    assert all(line.isprintable() for line in text(replay(HOSTILE)).splitlines())
+
+
+def test_without_a_try_it_is_said() -> None:
+    assert "No try was queued" in text(replay())
+    assert ET.fromstring(svg(replay())) is not None
+    assert json.loads(as_json(replay()))["policies"] == []
