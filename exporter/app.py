@@ -25,6 +25,7 @@ from exporter.insight.baselines.rates import known
 from exporter.logs import Redactor, configure
 from exporter.parts import rows, web
 from exporter.parts.sources import Sources
+from exporter.rows.window import rates
 from exporter.sampler import Sampler
 from exporter.samples import Sample
 from exporter.telemetry.ledger import Ledger
@@ -243,8 +244,8 @@ class App:
         ]
         if (window := self._sources.window) is not None:
             # Once an installation: where the actuals are that an exporter knows itself.
-            own = known(window, self._clock.wall())
-            samples += baseline_gauges(self._baselines, own)
+            now = self._clock.wall()
+            samples += [*rates(window, now), *baseline_gauges(self._baselines, known(window, now))]
         if self._intake is None:
             return [*samples, *http_samples([self._tally], self._server.connections)]
         connections = self._server.connections + self._intake.connections

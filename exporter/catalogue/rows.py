@@ -26,6 +26,28 @@ PROCESSING_SECONDS = _counter(
     "data_processing_seconds_total",
     help="Seconds that these data took; where the source told none, those of the whole try.",
 )
+TIMED_ROWS = _counter(
+    "data_timed_rows_total",
+    labels=_STAGE,
+    help="Those of the processed rows whose seconds are known: over data_timed_rows_seconds_total "
+    "they are a rate.",
+)
+TIMED_ROWS_SECONDS = _counter(
+    "data_timed_rows_seconds_total",
+    labels=_STAGE,
+    help="Seconds that the rows in data_timed_rows_total took.",
+)
+TIMED_BYTES = _counter(
+    "data_timed_bytes_total",
+    labels=_STAGE,
+    help="Those of the processed bytes whose seconds are known: over "
+    "data_timed_bytes_seconds_total they are a rate.",
+)
+TIMED_BYTES_SECONDS = _counter(
+    "data_timed_bytes_seconds_total",
+    labels=_STAGE,
+    help="Seconds that the bytes in data_timed_bytes_total took.",
+)
 ROWS_FAILED_TRY = _counter(
     "data_rows_failed_try_total",
     help="Rows that tries committed and then did not succeed: another try may write them again.",

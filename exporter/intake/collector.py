@@ -15,7 +15,6 @@ from exporter.rows.account import (
     advanced,
     announced,
     info_samples,
-    rate_samples,
 )
 from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, TryId
@@ -64,7 +63,7 @@ class PushedTries(Collector):
         changes = Changes()
         compare_accounts(changes, before, step.account)
         return Batch(
-            gauges={"rows": [*rate_samples(step.account, now), *info_samples(step.account, terms)]},
+            gauges={"rows": [*info_samples(step.account, terms)]},
             increments=step.increments,
             announced=[*announced(step.account, known, self._claims(), terms)],
             checkpoint=changes.checkpoint(lambda: _entries(step.account)),

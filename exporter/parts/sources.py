@@ -13,12 +13,13 @@ from exporter.logs import Redactor
 from exporter.parts import rows
 from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.rows.rules import Rules
-from exporter.rows.window import Window
+from exporter.rows.window import Window, joined
 from exporter.sampler import Schedule
 from exporter.telemetry.store import Store
 
 if TYPE_CHECKING:
     from exporter.collectors.airflow.collector import AirflowCollector
+    from exporter.collectors.dbt.collector import DbtCollector
     from exporter.forward.forwarder import Forwarder
     from exporter.intake.collector import PushedTries
     from exporter.intake.service import Intake
@@ -52,13 +53,16 @@ class Sources:
         self._book = rows.claim_book(store)
         self._airflow: AirflowCollector | None = None
         self._pushed: PushedTries | None = None
+        self._dbt: DbtCollector | None = None
         self.intake: Intake | None = None
 
     @property
     def window(self) -> Window | None:
-        """What the tries of the last minutes wrote; None where nobody counts tries."""
+        """What was written in the last minutes; None where nobody counts tries."""
         counts = self._airflow or self._pushed
-        return None if counts is None else counts.window
+        if counts is None:
+            return None
+        return joined(each.window for each in (counts, self._dbt) if each is not None)
 
     def build(
         self, database: DsnSource | None, forwarder: Forwarder | None
@@ -124,10 +128,10 @@ class Sources:
         if settings.dbt_path is not None:
             from exporter.parts import dbt  # noqa: PLC0415 - for those who use it
 
-            yield (
-                dbt.dbt_collector(settings.dbt_path, self._store, self.intake.submit, self._clock),
-                Schedule(settings.dbt_interval, DBT_TIMEOUT_SECONDS),
+            self._dbt = dbt.dbt_collector(
+                settings.dbt_path, self._store, self.intake.submit, self._clock
             )
+            yield self._dbt, Schedule(settings.dbt_interval, DBT_TIMEOUT_SECONDS)
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(

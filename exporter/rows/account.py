@@ -13,7 +13,8 @@ from exporter import catalogue
 from exporter.catalogue import Family
 from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, TryId
-from exporter.rows.settlement import Limits, Memory, Settlement, Waiting, settle
+from exporter.rows.processed import processed
+from exporter.rows.settlement import Growth, Limits, Memory, Settlement, Waiting, settle
 from exporter.rows.stages import UNKNOWN, Place, Placing, is_expected
 from exporter.rows.tasks import (
     Known,
@@ -25,7 +26,8 @@ from exporter.rows.tasks import (
     main_place,
     noted,
 )  # fmt: skip
-from exporter.rows.window import Window, moved, rates
+from exporter.rows.timed import Timed
+from exporter.rows.window import Window, moved
 from exporter.samples import Labels, Sample
 
 SUCCESS = "success"
@@ -79,15 +81,16 @@ def advanced(
     settled = settle(tries, book.of, book.ids() if len(book) else (), now, terms.limits)
     increments: list[Sample] = []
     seen = [*_placed(active, terms, now)]
-    written: list[tuple[Place, Claim]] = []
+    written: list[tuple[Place, Timed]] = []
     for each in settled.settlements:
         if not terms.wanted(each.id.dag_id):
             continue
-        told = [(terms.placing.of(*each.id[:2], claim), claim) for claim in each.claims]
+        told = [(terms.placing.of(*each.id[:2], grown.claim), grown) for grown in each.grown]
         increments += _increments(each, told)
         increments += _unknown(each, account.tasks, terms)
         seen += _told(each, told, now)
-        written += told if each.outcome == SUCCESS else ()
+        if each.outcome == SUCCESS:
+            written += [(place, grown.timed) for place, grown in told]
     tasks, window = noted(account.tasks, now, seen), moved(account.window, now, written)
     return Step(Account(settled.memory, tasks, window), increments, settled.used)
 
@@ -107,29 +110,18 @@ def announced(
             yield from children(on[:2], (_known(terms.placing.of(*on[:2], claim), claim, 0.0),))
 
 
-def rate_samples(account: Account, now: float) -> Iterator[Sample]:
-    """Make the gauges of throughput up to `now` (Unix seconds)."""
-    yield from rates(account.window, now)
-
-
 def info_samples(account: Account, terms: Terms) -> Iterator[Sample]:
     """Make the gauge that joins tasks and stages."""
     yield from (each for each in info(account.tasks) if terms.wanted(each.labels[0] or ""))
 
 
-def _increments(settlement: Settlement, told: Iterable[tuple[Place, Claim]]) -> Iterator[Sample]:
-    for place, claim in told:
-        labels = (place.pipeline, place.stage, *settlement.id[:2])
-        amounts: tuple[tuple[Family, float | None], ...] = (
-            (catalogue.ROWS_PROCESSED, claim.rows),
-            (catalogue.BYTES_PROCESSED, claim.bytes),
-            (catalogue.PROCESSING_SECONDS, claim.seconds),
-        )
-        if settlement.outcome != SUCCESS:
-            amounts = ((catalogue.ROWS_FAILED_TRY, claim.rows),)
-        for family, amount in amounts:
-            if amount is not None:
-                yield Sample(family, labels, float(amount))
+def _increments(settlement: Settlement, told: Iterable[tuple[Place, Growth]]) -> Iterator[Sample]:
+    name = settlement.id[:2]
+    for place, grown in told:
+        if settlement.outcome == SUCCESS:
+            yield from processed(place, name, grown.claim, grown.timed)
+        elif grown.claim.rows is not None:
+            yield Sample(catalogue.ROWS_FAILED_TRY, (*place, *name), float(grown.claim.rows))
 
 
 def _unknown(settlement: Settlement, tasks: Tasks, terms: Terms) -> Iterator[Sample]:
@@ -155,10 +147,10 @@ def _placed(
 
 
 def _told(
-    settlement: Settlement, told: Iterable[tuple[Place, Claim]], now: float
+    settlement: Settlement, told: Iterable[tuple[Place, Growth]], now: float
 ) -> Iterator[tuple[TaskName, Known]]:
-    for place, claim in told:
-        yield settlement.id[:2], _known(place, claim, now)
+    for place, grown in told:
+        yield settlement.id[:2], _known(place, grown.claim, now)
 
 
 def _known(place: Place, claim: Claim, now: float) -> Known:

@@ -155,14 +155,16 @@ def of_try(of: Invocation) -> TryId | None:
 
 
 def _claim(stage: str | None, nodes: Sequence[Node]) -> Claim:
-    rows = [node.rows for node in nodes if node.rows is not None]
-    sizes = [node.bytes for node in nodes if node.bytes is not None]
+    """Sum up the same nodes, or the seconds would be of other data than the rows or bytes."""
+    with_rows = [node for node in nodes if node.rows is not None]
+    with_bytes = [node for node in nodes if node.bytes is not None]
+    telling = with_rows or with_bytes
     return Claim(
         Source.DBT,
         stage=stage,
-        rows=sum(rows) if rows else None,
-        bytes=sum(sizes) if len(sizes) == len(nodes) else None,
-        seconds=sum(node.seconds for node in nodes),
+        rows=sum(node.rows or 0 for node in with_rows) if with_rows else None,
+        bytes=sum(node.bytes or 0 for node in telling) if telling == with_bytes != [] else None,
+        seconds=sum(node.seconds for node in telling or nodes),
     )
 
 

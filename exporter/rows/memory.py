@@ -11,7 +11,8 @@ from exporter.rows.entries import claim_values, claims_of, try_id, try_text
 from exporter.rows.settlement import Memory, Settled, Waiting
 from exporter.rows.stages import Place
 from exporter.rows.tasks import Known, TaskName
-from exporter.rows.window import Slot, Written
+from exporter.rows.timed import Timed
+from exporter.rows.window import Slot
 from exporter.samples import Changes, EntryKey
 
 WAITING, SETTLED, TASK, WINDOW = "rows_waiting", "rows_settled", "rows_task", "rows_window"
@@ -45,7 +46,7 @@ def restored_account(entries: Mapping[EntryKey, str]) -> Account:
         ),
         dict(sorted(tasks.items(), key=lambda each: max(known.at for known in each[1]))),
         {
-            Slot(*json.loads(key)): Written(*json.loads(value))
+            Slot(*json.loads(key)): Timed(*json.loads(value))
             for key, value in section(WINDOW).items()
         },
     )

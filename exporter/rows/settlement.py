@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from exporter.rows.claim import Claim, Part, Source, TryId, merged
+from exporter.rows.timed import Timed, timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,21 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How much more is known of one part of a try than was counted of it before."""
+
+    claim: Claim
+    timed: Timed
+    """Not the claim's: rows that were counted untimed may get their seconds late."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What must be counted of one try now."""
 
     id: TryId
     outcome: str
-    claims: tuple[Claim, ...]
+    grown: tuple[Growth, ...]
     """Amounts to add, by part; empty when no source told."""
     late: bool
     """The try was settled before: these claims say more."""
@@ -80,7 +90,7 @@ class Settlement:
     @property
     def rows_known(self) -> bool:
         """Whether anybody told how many rows."""
-        return any(claim.rows is not None for claim in self.claims)
+        return any(each.claim.rows is not None for each in self.grown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,7 @@ def settle(
         used[on] = pushed(on)
         won = _timed(_won((*used[on], *(each.told or ()))), each.duration_seconds)
         changes[on] = Settled(each.outcome, each.duration_seconds, now, won)
-        settlements.append(Settlement(on, each.outcome, won, late=False))
+        settlements.append(Settlement(on, each.outcome, _growth((), won), late=False))
     for on in claimed:
         before = memory.settled.get(on)
         if before is None or on in memory.waiting:
@@ -158,15 +168,16 @@ def _with_late(settled: Settled, claims: Iterable[Claim]) -> Settled:
     return replace(settled, told=_timed(told, settled.duration_seconds))
 
 
-def _growth(before: Iterable[Claim], after: Iterable[Claim]) -> tuple[Claim, ...]:
+def _growth(before: Iterable[Claim], after: Iterable[Claim]) -> tuple[Growth, ...]:
     """Return how much more the later claims say, by part; parts that say no more are left out."""
     counted: Mapping[Part, Claim] = {claim.part: claim for claim in before}
     grown = []
     for claim in after:
         known = counted.get(claim.part)
-        more = claim if known is None else _difference(claim, known)
-        if known is None or more.rows or more.bytes or more.seconds:
-            grown.append(more)
+        if known is None:
+            grown.append(Growth(claim, timed(claim)))
+        elif claim != known:
+            grown.append(Growth(_difference(claim, known), timed(claim).minus(timed(known))))
     return tuple(grown)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from exporter import catalogue
 from exporter.catalogue import Family
+from exporter.rows import timed
 from exporter.rows.stages import Place
 from exporter.samples import Labels, Sample
 
@@ -88,8 +89,10 @@ def children(name: TaskName, places: Iterable[Known]) -> Iterator[tuple[Family, 
             yield catalogue.ROWS_PROCESSED, labels
             yield catalogue.ROWS_FAILED_TRY, labels
             yield catalogue.TRIES_ROWS_UNKNOWN, labels
+            yield from ((family, each.place) for family in timed.ROWS)
         if each.bytes:
             yield catalogue.BYTES_PROCESSED, labels
+            yield from ((family, each.place) for family in timed.BYTES)
         if each.told or each.expected:
             yield catalogue.PROCESSING_SECONDS, labels
 

@@ -130,9 +130,11 @@ def _now() -> tuple[Panel, ...]:
 
 def _throughput() -> tuple[Panel, ...]:
     rows_now, rows_then = (total(_wrote(c.ROWS_PROCESSED, ago)) for ago in ("", "1d"))
+    bytes_, rows = (_wrote(family) for family in (c.BYTES_PROCESSED, c.ROWS_PROCESSED))
+    same = "and on (airflow, pipeline, stage, dag_id, task_id)"
     size = (
-        f"{total(_wrote(c.BYTES_PROCESSED), *_BY_STAGE)} / "
-        f"({total(_wrote(c.ROWS_PROCESSED), *_BY_STAGE)} > 0)"
+        f"{total(f'({bytes_}) > 0 {same} ({rows}) > 0', *_BY_STAGE)} / "
+        f"{total(f'({rows}) > 0 {same} ({bytes_}) > 0', *_BY_STAGE)}"
     )
     return (
         Lines(
@@ -179,7 +181,8 @@ def _throughput() -> tuple[Panel, ...]:
         ),
         Lines(
             title="Size of a row",
-            description="Bytes over rows of the window: a jump says that the data have changed.",
+            description="Bytes over rows of the window, of the tasks that told both: a jump says "
+            "that the data have changed.",
             unit="decbytes",
             queries=(Query(size, _STAGE, Range(0, 1e9)),),
         ),

@@ -27,7 +27,6 @@ from exporter.rows.account import (
     advanced,
     announced,
     info_samples,
-    rate_samples,
 )
 from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, TryId
@@ -98,7 +97,7 @@ class Rows:
         active = seen.tasks if moved else ()
         step = advanced(account, {**finished, **told}, self._book, now, terms, active=active)
         self._used = step.used
-        gauges = {"rows": [*rate_samples(step.account, now)]}
+        gauges = {}
         if moved or step.account.tasks is not account.tasks:
             gauges["row_tasks"] = [*info_samples(step.account, terms)]
         return RowsSample(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,10 @@ from exporter.errors import RejectedError
 from exporter.kernel.kept import whole
 from exporter.rows import dbt
 from exporter.rows.claim import Claim, TryId
-from exporter.rows.stages import UNKNOWN
+from exporter.rows.processed import processed
+from exporter.rows.stages import UNKNOWN, Place
+from exporter.rows.timed import timed
+from exporter.rows.window import Window
 from exporter.samples import Batch, EntryKey, Sample
 
 BEING_WRITTEN_SECONDS = 10.0
@@ -60,12 +63,17 @@ class DbtCollector(Collector):
         self._files: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self._look: _Look | None = None
 
+    @property
+    def window(self) -> Window:
+        """What was written in the last minutes by invocations that belong to no try."""
+        return {} if self._memory is None else self._memory.window
+
     def sample(self) -> Batch:
         """Read the files that are new or were written again."""
         now = self._clock.wall()
         found = signatures(self._directory)
         look = self._look = _Look(
-            self._memory or Memory(first_look=now),
+            (self._memory or Memory(first_look=now)).with_written(now, ()),
             {path: each for path, each in self._done.items() if found.get(path) == each},
         )
         for path, signature in found.items():
@@ -105,18 +113,18 @@ class DbtCollector(Collector):
         if is_old or invocation.id in memory.counted:
             return True
         if (on := dbt.of_try(invocation)) is None:
-            look.increments += _own_samples(invocation)
+            _count(invocation, look, now)
         elif not self._submit(on, dbt.claims(invocation), invocation.outcome):
             look.waiting += 1
             return False
         look.files["counted"] += 1
-        look.memory = memory.with_counted(invocation.id, now)
+        look.memory = look.memory.with_counted(invocation.id, now)
         return True
 
     def _restored(self, entries: Mapping[EntryKey, str]) -> Memory | None:
         try:
             return restored(entries)
-        except ValueError:
+        except (ValueError, TypeError):
             self._log.error("memory.unreadable")
             return None
 
@@ -125,15 +133,13 @@ def _files_sample(outcome: str, count: int) -> Sample:
     return Sample(catalogue.DBT_FILES, (outcome,), float(count))
 
 
-def _own_samples(invocation: dbt.Invocation) -> Iterator[Sample]:
-    """Make the samples of an invocation that no try is known for: it is nobody's claim."""
-    for claim in dbt.claims(invocation):
-        labels = (invocation.project, claim.stage or UNKNOWN, None, None)
+def _count(invocation: dbt.Invocation, look: _Look, now: float) -> None:
+    """Count an invocation that no try is known for: it is nobody's claim."""
+    told = [
+        (Place(invocation.project, each.stage or UNKNOWN), each) for each in dbt.claims(invocation)
+    ]
+    for place, claim in told:
         if claim.rows is None:
-            yield Sample(catalogue.TRIES_ROWS_UNKNOWN, labels, 1.0)
-        else:
-            yield Sample(catalogue.ROWS_PROCESSED, labels, float(claim.rows))
-        if claim.bytes is not None:
-            yield Sample(catalogue.BYTES_PROCESSED, labels, float(claim.bytes))
-        if claim.seconds is not None:
-            yield Sample(catalogue.PROCESSING_SECONDS, labels, claim.seconds)
+            look.increments.append(Sample(catalogue.TRIES_ROWS_UNKNOWN, (*place, None, None), 1.0))
+        look.increments += processed(place, (None, None), claim, timed(claim))
+    look.memory = look.memory.with_written(now, ((place, timed(each)) for place, each in told))

@@ -24,11 +24,11 @@ _OVER_TIME: Final = {
 _MIB: Final = 2**20
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _TASK: Final = "airflow, dag_id, task_id"
-_FLOW: Final = "airflow, pipeline, stage, dag_id, task_id"
-_AMOUNTS: Final = {
-    "rate_mbps": (catalogue.BYTES_PROCESSED.name, " / 1e6"),
-    "rows_per_second": (catalogue.ROWS_PROCESSED.name, ""),
+_RATES: Final = {
+    "rate_mbps": (catalogue.TIMED_BYTES, catalogue.TIMED_BYTES_SECONDS, " / 1e6"),
+    "rows_per_second": (catalogue.TIMED_ROWS, catalogue.TIMED_ROWS_SECONDS, ""),
 }
+"""Of the same tries, so that an actual is the same whether we compute it or Prometheus does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def actual(baseline: Baseline, series: Series) -> str:
     if baseline.is_own:
         labels = {"scope": key.scope.value, "name": key.name, "metric": key.metric}
         return f"max by (airflow) ({series.of(catalogue.BASELINE_ACTUAL.name, **labels)})"
-    if key.metric in _AMOUNTS:
+    if key.metric in _RATES:
         return _rate(baseline, series)
     if baseline.match is not None:
         return _of_component(baseline, baseline.match, series)
@@ -75,14 +75,14 @@ def quoted(text: str) -> str:
 
 
 def _rate(baseline: Baseline, series: Series) -> str:
-    """Return amounts over seconds, of the tasks whose amounts are known."""
-    name, unit = _AMOUNTS[baseline.key.metric]
+    """Return amounts over their seconds."""
+    *families, unit = _RATES[baseline.key.metric]
     amounts, seconds = (
-        f"increase({series.of(each, stage=baseline.key.name)}[{_window(baseline)}])"
-        for each in (name, catalogue.PROCESSING_SECONDS.name)
+        f"sum by (airflow) (increase({series.of(each.name, stage=baseline.key.name)}"
+        f"[{_window(baseline)}]))"
+        for each in families
     )
-    known = f"sum by (airflow) ({seconds} and on ({_FLOW}) {amounts} > 0)"
-    return f"sum by (airflow) ({amounts}) / ({known} > 0){unit}"
+    return f"{amounts} / ({seconds} > 0){unit}"
 
 
 def _of_component(baseline: Baseline, match: Match, series: Series) -> str:

@@ -86,3 +86,8 @@ class Workload:
         for field, name in names.items():
             if field in amounts:
                 self.totals[series(name, **labels)] += amounts[field]
+        for field in ("rows", "bytes"):
+            if field in amounts and on["state"] == "success":
+                of = {"pipeline": on["dag_id"], "stage": stage}
+                self.totals[series(f"data_timed_{field}_total", **of)] += amounts[field]
+                self.totals[series(f"data_timed_{field}_seconds_total", **of)] += amounts["seconds"]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from exporter import catalogue
+from exporter.rows import timed, window
 from exporter.rows.account import (
     Account,
     Step,
@@ -16,7 +17,6 @@ from exporter.rows.account import (
     advanced,
     announced,
     info_samples,
-    rate_samples,
 )
 from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, Source, TryId
@@ -73,6 +73,12 @@ def test_what_a_successful_try_wrote_is_processed() -> None:
         ("processing_seconds", "dag", "unknown", "dag", "load"): 2,
         ("rows_processed", "p", "gold", "dag", "load"): 3,
         ("processing_seconds", "p", "gold", "dag", "load"): 30,
+        ("timed_rows", "dag", "unknown"): 5,
+        ("timed_rows_seconds", "dag", "unknown"): 2,
+        ("timed_bytes", "dag", "unknown"): 100,
+        ("timed_bytes_seconds", "dag", "unknown"): 2,
+        ("timed_rows", "p", "gold"): 3,
+        ("timed_rows_seconds", "p", "gold"): 30,
     }
     assert list(step.used) == [ONE]
 
@@ -90,6 +96,8 @@ def test_no_rows_are_rows_and_unknown_rows_are_not() -> None:
     assert counts(told(explicit(0)).increments) == {
         ("rows_processed", "dag", "unknown", "dag", "load"): 0,
         ("processing_seconds", "dag", "unknown", "dag", "load"): 30,
+        ("timed_rows", "dag", "unknown"): 0,
+        ("timed_rows_seconds", "dag", "unknown"): 30,
     }
     assert told().increments == []
 
@@ -120,6 +128,8 @@ def test_a_late_claim_does_not_make_a_known_try_unknown() -> None:
         ("rows_processed", "dag", "unknown", "dag", "load"): 0,
         ("bytes_processed", "dag", "unknown", "dag", "load"): 7,
         ("processing_seconds", "dag", "unknown", "dag", "load"): 0,
+        ("timed_bytes", "dag", "unknown"): 7,
+        ("timed_bytes_seconds", "dag", "unknown"): 30,
     }
 
 
@@ -136,7 +146,8 @@ def test_series_are_announced_for_what_tasks_have_told() -> None:
     families = {catalogue.ROWS_PROCESSED, catalogue.ROWS_FAILED_TRY, catalogue.TRIES_ROWS_UNKNOWN,
                 catalogue.PROCESSING_SECONDS}  # fmt: skip
     assert set(announced(account, [("dag", "load"), ("dag", "other")], [], TERMS)) == {
-        (family, labels) for family in families
+        *((family, labels) for family in families),
+        *((family, ("dag", "gold")) for family in timed.ROWS),
     }
     unwanted = replace(TERMS, wanted=lambda _: False)
     assert not [*announced(account, [("dag", "load")], [(ONE, explicit(1))], unwanted)]
@@ -152,14 +163,15 @@ def test_series_are_announced_for_tasks_that_a_rule_names() -> None:
 def test_series_are_announced_for_a_claim_on_a_live_try() -> None:
     claim = Claim(Source.EXPLICIT, bytes=5, stage="gold")
     found = dict(announced(Account(), [], [(ONE, claim)], TERMS))
-    assert found == dict.fromkeys(
-        [catalogue.BYTES_PROCESSED, catalogue.PROCESSING_SECONDS], ("dag", "gold", "dag", "load")
-    )
+    assert found == {
+        catalogue.BYTES_PROCESSED: ("dag", "gold", "dag", "load"),
+        catalogue.PROCESSING_SECONDS: ("dag", "gold", "dag", "load"),
+        **dict.fromkeys(timed.BYTES, ("dag", "gold")),
+    }
 
 
 def rates(account: Account, at: float) -> dict[tuple[str, ...], float]:
-    found = counts(list(rate_samples(account, at)))
-    return {labels: value for labels, value in found.items() if labels[0] != "task_info"}
+    return counts(list(window.rates(account.window, at)))
 
 
 def test_rates_are_sums_over_sums_of_the_tries_in_the_window() -> None:

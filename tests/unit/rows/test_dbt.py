@@ -100,7 +100,31 @@ def test_the_seconds_of_a_stage_are_those_of_its_nodes():
     assert only_claim(json.dumps(data).encode()).seconds == 4.5
 
 
-def test_bytes_are_known_only_when_every_node_tells_them():
+def test_seconds_are_of_the_nodes_whose_rows_are_known():
+    (result,) = json.loads(written())["results"]
+    untold = {**result, "adapter_response": {"rows_affected": -1}, "execution_time": 50.0}
+    claim = only_claim(json.dumps(around([result, untold])).encode())
+    assert (claim.rows, claim.seconds) == (5, 1.5)
+    (nobody,) = dbt.claims(dbt.invocation(json.dumps(around([untold, untold])).encode()))
+    assert (nobody.rows, nobody.seconds) == (None, 100.0)
+
+
+def test_rows_and_bytes_of_a_claim_are_of_the_same_nodes():
+    def responding(*responses: dict[str, object]) -> Claim:
+        (result,) = json.loads(written())["results"]
+        results = [{**result, "adapter_response": each} for each in responses]
+        return only_claim(json.dumps(around(results)).encode())
+
+    both, sizes = {"rows_affected": 5, "bytes_processed": 10}, {"bytes_processed": 70}
+    found = responding(both, {})
+    assert (found.rows, found.bytes, found.seconds) == (5, 10, 1.5)
+    found = responding(both, sizes)
+    assert (found.rows, found.bytes, found.seconds) == (5, None, 1.5)
+    found = responding(sizes, sizes, {})
+    assert (found.rows, found.bytes, found.seconds) == (None, 140, 3.0)
+
+
+def test_bytes_are_known_only_when_every_node_with_rows_tells_them():
     told_bytes = {"adapter_response": {"rows_affected": 1, "bytes_processed": 10}}
     assert only_claim(written(**told_bytes)).bytes == 10
     both = [*json.loads(written(**told_bytes))["results"], *json.loads(written())["results"]]

@@ -14,7 +14,8 @@ from exporter.rows.memory import compare_accounts, restored_account
 from exporter.rows.settlement import Memory, Settled, Waiting
 from exporter.rows.stages import Place
 from exporter.rows.tasks import Known
-from exporter.rows.window import Slot, Written
+from exporter.rows.timed import Timed
+from exporter.rows.window import Slot
 from exporter.samples import Changes, EntryKey
 
 _NAMES = st.text(max_size=3)
@@ -61,7 +62,7 @@ _ACCOUNTS = st.builds(
     ),
     st.dictionaries(
         st.builds(Slot, st.integers(0, 9), _NAMES, _NAMES),
-        st.builds(Written, _AMOUNTS, _SECONDS, _AMOUNTS, _SECONDS),
+        st.builds(Timed, _AMOUNTS, _SECONDS, _AMOUNTS, _SECONDS),
         max_size=3,
     ),
 )

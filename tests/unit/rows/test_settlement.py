@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporter.rows.claim import Claim, Source, TryId
-from exporter.rows.settlement import Limits, Memory, Settlement, Step, Waiting, settle
+from exporter.rows.settlement import Growth, Limits, Memory, Settlement, Step, Waiting, settle
+from exporter.rows.timed import Timed
 
 ONE = TryId("d", "t", "r", -1, 1)
 TWO = TryId("d", "t", "r", -1, 2)
@@ -15,6 +16,10 @@ WAITING = Waiting("success", 30.0, counted_at=100.0)
 
 def explicit(rows: int | None = None, **more: object) -> Claim:
     return Claim(Source.EXPLICIT, rows=rows, **more)  # type: ignore[arg-type]
+
+
+def claims(of: Settlement) -> tuple[Claim, ...]:
+    return tuple(each.claim for each in of.grown)
 
 
 def settled(
@@ -30,7 +35,9 @@ def test_a_try_settles_when_its_grace_is_over() -> None:
     assert (early.memory, early.settlements, early.used) == (memory, (), {})
     due = settled(memory, pushed, 110.0)
     assert due.settlements == (
-        Settlement(ONE, "success", (explicit(5, seconds=30.0),), late=False),
+        Settlement(
+            ONE, "success", (Growth(explicit(5, seconds=30.0), Timed(5, 30.0)),), late=False
+        ),
     )
     assert due.used == pushed
     assert (dict(due.memory.waiting), list(due.memory.settled)) == ({}, [ONE])
@@ -53,16 +60,16 @@ def test_the_best_source_wins_with_all_its_parts_and_nothing_is_added_up() -> No
     memory = Memory({ONE: replace(WAITING, told=told)})
     pushed = {ONE: (Claim(Source.PLUGIN, rows=90), Claim(Source.DBT, rows=80))}
     (found,) = settled(memory, pushed, 110.0).settlements
-    assert set(found.claims) == {told[0], replace(told[1], seconds=30.0)}
+    assert set(claims(found)) == {told[0], replace(told[1], seconds=30.0)}
     pushed = {ONE: (*pushed[ONE], explicit(1))}
     (found,) = settled(memory, pushed, 110.0).settlements
-    assert found.claims == (explicit(1, seconds=30.0),)
+    assert claims(found) == (explicit(1, seconds=30.0),)
 
 
 def test_a_source_that_tells_no_amount_does_not_win() -> None:
     pushed = {ONE: (explicit(seconds=5.0), Claim(Source.PLUGIN, rows=3))}
     (found,) = settled(Memory({ONE: WAITING}), pushed, 110.0).settlements
-    assert [claim.source for claim in found.claims] == [Source.PLUGIN]
+    assert [claim.source for claim in claims(found)] == [Source.PLUGIN]
 
 
 def test_a_late_claim_on_a_try_that_nobody_told_of_counts_once() -> None:
@@ -70,7 +77,7 @@ def test_a_late_claim_on_a_try_that_nobody_told_of_counts_once() -> None:
     pushed = {ONE: (explicit(5), Claim(Source.PLUGIN, rows=9))}
     step = settled(memory, pushed, 200.0)
     assert step.settlements == (
-        Settlement(ONE, "success", (explicit(5, seconds=30.0),), late=True),
+        Settlement(ONE, "success", (Growth(explicit(5, seconds=30.0), Timed(5, 30.0)),), late=True),
     )
     assert settled(step.memory, pushed, 210.0).settlements == ()
 
@@ -87,7 +94,7 @@ def test_what_the_winner_says_late_counts_as_far_as_it_is_more() -> None:
     late = {ONE: (explicit(7, bytes=90), explicit(3, stage="gold"), explicit(2, stage="new"))}
     step = settled(memory, late, 200.0)
     (found,) = step.settlements
-    assert set(found.claims) == {
+    assert set(claims(found)) == {
         explicit(2, bytes=0, seconds=0.0),
         explicit(2, stage="new", seconds=30.0),
     }

@@ -13,6 +13,7 @@ from exporter.collectors.airflow.scaling import Scaling
 from exporter.dsn import parsed
 from exporter.insight.autoscale import Policy
 from exporter.rows.book import ClaimBook
+from exporter.rows.window import Window
 from exporter.samples import Batch, EntryKey
 from tests.support.clock import HandClock
 
@@ -39,6 +40,11 @@ class Subject:
             Rows(self.book, self.clock.clock),
             scaling=None if policy is None else Scaling(policy),
         )
+
+    @property
+    def window(self) -> Window:
+        """What tries wrote in the last minutes."""
+        return self._collector.window
 
     def sample(self, *, seconds: float = 0.0) -> Batch:
         """Let time pass, sample, and keep what a ledger would."""

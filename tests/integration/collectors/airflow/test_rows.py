@@ -22,6 +22,7 @@ from exporter.filters import DagFilter
 from exporter.rows.claim import Claim, Source, TryId
 from exporter.rows.rules import Rules
 from exporter.rows.settlement import Limits
+from exporter.rows.timed import Timed
 from exporter.rows.told import Names
 from exporter.samples import Batch
 from tests.integration.collectors.airflow.subject import Subject
@@ -112,9 +113,9 @@ def test_a_successful_try_wrote_what_it_returned(
     assert totals(settled, catalogue.ROWS_PROCESSED) == {LABELS: 12345}
     assert totals(settled, catalogue.BYTES_PROCESSED) == {LABELS: 60_000_000}
     assert totals(settled, catalogue.PROCESSING_SECONDS) == {LABELS: 30}
-    rates = {each.family: each.value for each in settled.gauges["rows"]}
-    assert rates[catalogue.PROCESSING_RATE_MBPS] == 2.0
-    assert rates[catalogue.PROCESSING_ROWS_PER_SECOND] == 411.5
+    stage = ("hourly", "unknown")
+    assert totals(settled, catalogue.TIMED_ROWS) == {stage: 12345}
+    assert totals(settled, catalogue.TIMED_BYTES_SECONDS) == {stage: 30}
     assert not totals(collector.sample(seconds=60), catalogue.ROWS_PROCESSED)
 
 
@@ -300,7 +301,7 @@ def test_a_restart_between_counting_and_settling_loses_and_doubles_nothing(
     third = subject(address, second.entries)
     batch = third.sample(seconds=20)
     assert not totals(batch, catalogue.ROWS_PROCESSED)
-    assert [each.family for each in batch.gauges["rows"]] == [catalogue.PROCESSING_ROWS_PER_SECOND]
+    assert [*third.window.values()] == [Timed(7, 30.0)]
     assert [each.labels for each in batch.gauges["row_tasks"]] == [
         ("hourly", "load", "hourly", "unknown")
     ]

@@ -15,6 +15,7 @@ from exporter.collectors.dbt.collector import BEING_WRITTEN_SECONDS, DbtCollecto
 from exporter.collectors.dbt.files import MAX_DEPTH
 from exporter.errors import SourceUnavailableError
 from exporter.rows.claim import Claim, TryId
+from exporter.rows.window import WINDOW_MINUTES, rates
 from exporter.samples import Batch, EntryKey
 from tests.support.clock import HandClock
 
@@ -111,6 +112,32 @@ def test_an_invocation_that_nobody_is_known_for_counts_under_its_project_and_sta
     world.hands.pass_seconds(5)
     world.write()
     assert world.rows() == ROWS
+
+
+def test_what_belongs_to_no_try_feeds_the_rates_for_as_long_as_they_look_back(world: World):
+    world.hands.pass_seconds(5)
+    world.write()
+    world.sample(lost=True)
+    assert world.collector.window == {}
+    counted = {(each.family, each.labels): each.value for each in world.sample().increments}
+    now = world.clock.wall()
+    assert {each.labels: each.value for each in rates(world.collector.window, now)} == {
+        place: rows / counted[catalogue.TIMED_ROWS_SECONDS, place] for place, rows in ROWS.items()
+    }
+    assert counted[catalogue.TIMED_ROWS, ("toy", "gold")] == 97
+    world.start()
+    assert [*rates(world.collector.window, now)]
+    world.hands.pass_seconds(60 * WINDOW_MINUTES)
+    world.sample()
+    assert world.collector.window == {}
+    assert all(section != "window" for section, _ in world.entries)
+
+
+def test_what_belongs_to_a_try_feeds_no_rates_here(world: World):
+    world.hands.pass_seconds(5)
+    world.write(env=TRY)
+    world.sample()
+    assert world.collector.window == {}
 
 
 def test_it_counts_once_however_often_it_is_looked_at_moved_and_copied(world: World):

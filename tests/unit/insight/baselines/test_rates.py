@@ -8,6 +8,7 @@ from exporter.insight.baselines.baseline import OWN_WINDOW_SECONDS, Key, Scope
 from exporter.insight.baselines.rates import known
 from exporter.rows.claim import Claim, Source
 from exporter.rows.stages import Place
+from exporter.rows.timed import timed
 from exporter.rows.window import Window, moved
 
 NOW = 1_800_000_000.0
@@ -15,7 +16,7 @@ MBPS, ROWS = (Key(Scope.STAGE, "bronze", metric) for metric in ("rate_mbps", "ro
 
 
 def window(*written: tuple[str, str, Claim]) -> Window:
-    return moved({}, NOW, [(Place(pipeline, stage), claim) for pipeline, stage, claim in written])
+    return moved({}, NOW, [(Place(*place), timed(claim)) for *place, claim in written])
 
 
 def claim(**told: float) -> Claim:
