@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
@@ -16,6 +17,10 @@ from exporter.web.tally import Tally
 
 if TYPE_CHECKING:
     from exporter.web.door.door import Door
+
+IDLE_SECONDS = 75.0
+DOOR_CONNECTIONS = 48
+"""Each takes 256 KiB where TLS is spoken: asyncio gives it a buffer for life."""
 
 
 def door(settings: Settings, clock: Clock) -> Door | None:
@@ -42,11 +47,12 @@ def server(
     """Build the server of the routes."""
     where = addresses(settings, environ)
     # A keep-alive connection outlives the usual scrape intervals of 15 to 60 seconds.
-    limits = Limits(max_requests=settings.max_requests, idle_seconds=75.0)
+    limits = Limits(max_requests=settings.max_requests, idle_seconds=IDLE_SECONDS)
     if door is None:
         return Server(where, routes, limits, tally)
     from exporter.web.door.guard import Guard  # noqa: PLC0415 - loads bcrypt
     from exporter.web.door.passwords import Passwords  # noqa: PLC0415
 
+    limits = replace(limits, max_connections=DOOR_CONNECTIONS)
     guard = Guard(routes, lambda: door.policy().config, Passwords())
     return Server(where, guard, limits, tally, tls=door.context)

@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -89,15 +90,17 @@ class Acceptor:
         )
         task: asyncio.Task[object] = self._loop.create_task(entering)
         self._entering[task] = None
-        task.add_done_callback(self._entered)
-        if len(self._entering) > self._handshake.most:
+        task.add_done_callback(partial(self._entered, connection))
+        if context and len(self._entering) > self._handshake.most:
             oldest = next(iter(self._entering))
             del self._entering[oldest]
             oldest.cancel()
 
-    def _entered(self, task: asyncio.Task[object]) -> None:
+    def _entered(self, connection: socket.socket, task: asyncio.Task[object]) -> None:
         self._entering.pop(task, None)
-        if not task.cancelled():
+        if task.cancelled():
+            connection.close()  # Perhaps nobody else has it yet.
+        else:
             # A handshake that fails is the client's affair.
             task.exception()
 

@@ -217,7 +217,7 @@ class Connection(asyncio.BufferedProtocol):
         self._arm(self._limits.stall_seconds, self.cut)
         self._traffic.waiting.pop(self, None)
         self._traffic.on_response(response.path_class, response.status)
-        self._last |= last or self._traffic.stopping
+        self._last |= last or response.last or self._traffic.stopping
         start = wire.head(self._http, response, body=not self._to_head, close=self._last)
         body = () if self._to_head else response.body
         self._slices = wire.slices(itertools.chain((start,), body))

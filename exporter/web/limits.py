@@ -30,5 +30,5 @@ class Limits:
     linger_seconds: float = 1.0
     patience_seconds: float = 0.5
     max_connections: int = 512
-    max_handshakes: int = 128
+    max_handshakes: int = 24
     max_requests: int = 40

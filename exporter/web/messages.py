@@ -37,7 +37,8 @@ class Request:
 class Response:
     """Hold one answer; the body's blocks are shared by all clients and never copied as a whole.
 
-    `vital` answers are sent even when `Limits.max_requests` are in flight.
+    `vital` answers are sent even when `Limits.max_requests` are in flight; with a `last` one the
+    connection ends.
     """
 
     status: int
@@ -46,6 +47,7 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     path_class: str = OTHER
     vital: bool = False
+    last: bool = False
 
 
 Pending: TypeAlias = Future[Response]

@@ -148,4 +148,4 @@ class Traffic:
         if response.vital or not most or self.in_flight < most or self._cut_stalled():
             return response
         text = f"The limit of {most} requests at the same time is reached; try again later."
-        return replace(self.busy(text), path_class=response.path_class)
+        return replace(self.busy(text), path_class=response.path_class, last=True)

@@ -270,11 +270,10 @@ def test_a_client_that_goes_away_leaves_nothing_behind(serve: Serve, connect: Co
             client.ask("/big")
             client.socket.recv(1)
             client.socket.close()
-            probe = connect(server)
             while True:  # The one slot is free again as soon as the server has seen the reset.
-                probe.ask("/free")
-                if probe.answer().status == 200:
-                    break
-            probe.socket.close()
+                with Client(server.addresses[0]) as probe:
+                    probe.ask("/free")
+                    if probe.answer().status == 200:
+                        break
     gc.collect()
     assert logs == []
