@@ -65,7 +65,8 @@ INGEST_REQUESTS = _own(
 DBT_FILES = _own(
     "dbt_files_total",
     Kind.MIRRORED,
-    "Files below --dbt.path that were counted, or refused because they make no sense.",
+    "Files below --dbt.path: counted, old (made before the exporter first looked), or refused "
+    "because they make no sense.",
     ("outcome",),
 )
 HTTP_REQUESTS = _own(

@@ -12,9 +12,12 @@ from exporter.check.host import host_findings
 from exporter.check.needless import needless
 from exporter.check.web import web_findings
 from exporter.clock import Clock
+from exporter.collectors.dbt.files import signatures
 from exporter.config import Settings, unknown_variables
+from exporter.errors import SourceUnavailableError
 from exporter.insight.baselines.file import baselines
 from exporter.logs import Redactor
+from exporter.parts.rows import rules
 from exporter.telemetry import ledger_file
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
@@ -36,6 +39,7 @@ def findings(
     known = len(baselines(settings.baselines_file))
     origin = settings.baselines_file or "the shipped file"
     yield Finding("baselines", is_bad=False, text=f"{known} in {origin}")
+    yield from _rows(settings)
     yield from web_findings(settings, clock)
     yield from _state(settings)
     if settings.enable_intake:
@@ -44,8 +48,9 @@ def findings(
         yield from intake_findings(settings, redactor)
     if settings.airflow:
         from exporter.check.airflow import airflow_findings  # noqa: PLC0415 - loads SQLAlchemy
-        from exporter.parts.airflow import dsn_source  # noqa: PLC0415
+        from exporter.parts.airflow import dsn_source, scaling_policy  # noqa: PLC0415
 
+        scaling_policy(settings)
         source = dsn_source(settings, environ, redactor)
         dsn = source.dsn()
         yield Finding("database address", is_bad=False, text=f"{dsn.redacted} from {source.origin}")
@@ -57,6 +62,20 @@ def findings(
 def _warnings(texts: Iterable[str]) -> Iterator[Finding]:
     for text in texts:
         yield Finding("configuration", is_bad=False, text=text, is_warning=True)
+
+
+def _rows(settings: Settings) -> Iterator[Finding]:
+    if settings.rows_file is not None:
+        rules(settings)
+        yield Finding("rows", is_bad=False, text=f"the rules of {settings.rows_file} can be used")
+    if (directory := settings.dbt_path) is None:
+        return
+    try:
+        found = len(signatures(directory))
+    except SourceUnavailableError as error:
+        yield Finding("dbt", is_bad=True, text=str(error), fix="make the directory readable")
+    else:
+        yield Finding("dbt", is_bad=False, text=f"{found} run_results.json below {directory}")
 
 
 def _state(settings: Settings) -> Iterator[Finding]:

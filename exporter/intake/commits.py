@@ -14,7 +14,7 @@ from exporter.clock import Clock
 from exporter.intake.payload import Report
 from exporter.intake.strangers import Strangers
 from exporter.intake.uses import Uses
-from exporter.rows.book import ClaimBook
+from exporter.rows.book import ClaimBook, settled_state
 from exporter.rows.claim import Claim, TryId
 from exporter.samples import Batch, Checkpoint
 from exporter.telemetry.store import Store
@@ -159,13 +159,13 @@ class Committer:
 
 
 def _by_try(reports: Iterable[Report]) -> list[tuple[TryId, list[Claim], str | None]]:
-    """Return the claims of a push by their try, each with the last state that was told."""
+    """Return the claims of a push by their try, each with the state that holds of those told."""
     claims: dict[TryId, list[Claim]] = {}
     states: dict[TryId, str | None] = {}
     for report in reports:
         if report.claim is not None:
             claims.setdefault(report.on, []).append(report.claim)
-            states[report.on] = report.state or states.get(report.on)
+            states[report.on] = settled_state(states.get(report.on), report.state)
     return [(on, told, states[on]) for on, told in claims.items()]
 
 

@@ -35,34 +35,40 @@ class Routes:
     submit: Callable[[Sequence[Report]], Future[bool] | None]
     admits: Callable[[str | None], bool]
     """Tells whether the value of an Authorization header lets its sender in."""
+    on_refusal: Callable[[int, str], None]
+    """Is told the status and the sentence of whatever is refused for what it is."""
 
     def __call__(self, request: Request) -> Response | WithBody:
         """Refuse a request by its head, or ask for its body."""
         if request.path != TRIES:
             return sentence(404, f"Nothing is served here; tries are told at {TRIES}.")
         if (refusal := not_allowed(request, ("POST",))) is not None:
-            return _told(refusal.status, "Only POST is answered here.", *refusal.headers)
+            return self._refused(refusal.status, "Only POST is answered here.", *refusal.headers)
         if not self.admits(request.headers.get("authorization")):
-            return _told(401, "A bearer token is needed.", ("WWW-Authenticate", "Bearer"))
+            return self._refused(401, "A bearer token is needed.", ("WWW-Authenticate", "Bearer"))
         # Also what keeps the pages of other sites out: a browser asks before it sends this.
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            return _told(415, "The content type must be application/json.")
+            return self._refused(415, "The content type must be application/json.")
         coding = request.headers.get("content-encoding", "identity").strip().lower()
         if coding not in ("identity", "gzip"):
-            return _told(415, "Only gzip is inflated.", ("Accept-Encoding", "gzip"))
+            return self._refused(415, "Only gzip is inflated.", ("Accept-Encoding", "gzip"))
         return WithBody(MAX_BYTES, lambda body: self._take(body, coding), TRIES)
 
     def _take(self, body: bytes, coding: str) -> Response | Pending:
         try:
             plain = _inflated(body) if coding == "gzip" else body
             if plain is None:
-                return _told(413, f"The body inflates to more than {MAX_BYTES} bytes.")
+                return self._refused(413, f"The body inflates to more than {MAX_BYTES} bytes.")
             reports = self.decode(plain)
         except RejectedError as error:
-            return _told(400, f"{error}.")
+            return self._refused(400, f"{error}.")
         durable = self.submit(reports)
         return _busy() if durable is None else _answer_to(durable)
+
+    def _refused(self, status: int, text: str, *headers: tuple[str, str]) -> Response:
+        self.on_refusal(status, text)
+        return _told(status, text, *headers)
 
 
 def _answer_to(durable: Future[bool]) -> Pending:

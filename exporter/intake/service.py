@@ -10,6 +10,7 @@ import structlog
 from exporter import catalogue
 from exporter.intake.commits import Committer
 from exporter.intake.payload import Report
+from exporter.intake.refusals import Refusals
 from exporter.intake.routes import TRIES, UNABLE, Routes
 from exporter.samples import Sample
 from exporter.web.limits import Limits
@@ -35,12 +36,13 @@ class Intake:
         decode: Callable[[bytes], Sequence[Report]],
         committer: Committer,
         admits: Callable[[str | None], bool] | None,
+        refusals: Refusals,
     ) -> None:
         """Serve nothing yet; without `admits` everybody who reaches the addresses is let in."""
         self._open = admits is None
         self._committer = committer
         self.submit = committer.submit
-        routes = Routes(decode, committer.submit, admits or (lambda _: True))
+        routes = Routes(decode, committer.submit, admits or (lambda _: True), refusals.add)
         self.tally = Tally()
         self._server = Server(addresses, routes, LIMITS, self.tally, UNABLE)
 

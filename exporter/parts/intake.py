@@ -13,6 +13,7 @@ from exporter.filters import DagFilter
 from exporter.intake.collector import MAX_SETTLED, SETTLED_SECONDS, PushedTries
 from exporter.intake.commits import Committer
 from exporter.intake.payload import Decoder
+from exporter.intake.refusals import Refusals
 from exporter.intake.service import Intake
 from exporter.intake.token import Token
 from exporter.intake.uses import Uses
@@ -60,6 +61,7 @@ def intake(
         Decoder(needs_state=not settings.airflow),
         committer,
         token(path, redactor).admits if path else None,
+        Refusals(clock),
     )
 
 

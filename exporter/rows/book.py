@@ -18,6 +18,7 @@ MAX_PARTS = 64
 EXPIRY_SECONDS = 86_400.0
 """How long a claim waits for somebody to count its try."""
 SECTION = "claim"
+_WORST_FIRST = ("failed", "up_for_retry", "skipped", "success", None)
 
 
 class Entry(NamedTuple):
@@ -25,9 +26,17 @@ class Entry(NamedTuple):
 
     claims: tuple[Claim, ...]
     state: str | None
-    """How the try ended, as the last push with a state said."""
+    """How the try ended, by what its pushes said."""
     at: float
     """Unix seconds of the first claim."""
+
+
+def settled_state(one: str | None, other: str | None) -> str | None:
+    """Return what holds of two states that were told of one try, in whatever order.
+
+    A task may say that it has succeeded and fail after that: success is what everybody must say.
+    """
+    return min((one, other), key=_WORST_FIRST.index)
 
 
 class ClaimBook:
@@ -56,7 +65,9 @@ class ClaimBook:
         """
         with self._lock:
             known = self._entries.get(on) or Entry((), None, now_wall)
-            entry = Entry(merged((*known.claims, *claims)), state or known.state, known.at)
+            entry = Entry(
+                merged((*known.claims, *claims)), settled_state(known.state, state), known.at
+            )
             growth = len(entry.claims) - len(known.claims)
             if len(entry.claims) > MAX_PARTS or self._size + growth > MAX_CLAIMS:
                 return False

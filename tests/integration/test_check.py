@@ -238,3 +238,16 @@ def test_a_certificate_that_has_expired_or_has_another_key_fails(airflow, tmp_pa
     code, lines = web(tmp_path, airflow, world.file)
     assert code == 2
     assert "tls.key is not the key of the certificate in" in failures(lines)[0]
+
+
+def test_what_serve_would_refuse_of_rows_dbt_and_scaling_is_refused(airflow, tmp_path):
+    code, lines = check(tmp_path, airflow, "--rows.file", str(tmp_path / "none.yml"))
+    assert code == 2
+    assert any(f"--rows.file {tmp_path}/none.yml: no such file" in line for line in lines)
+    code, lines = check(tmp_path, airflow, "--dbt.path", str(tmp_path / "none"))
+    assert code == 2
+    assert [line.split(":")[0] for line in failures(lines)] == ["FAIL dbt"]
+    bounds = ("--scaling.min-workers", "5", "--scaling.max-workers", "2")
+    code, lines = check(tmp_path, airflow, *bounds)
+    assert code == 2
+    assert any("2 is less than --scaling.min-workers, 5" in line for line in lines)

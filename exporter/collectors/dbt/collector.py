@@ -26,7 +26,7 @@ from exporter.samples import Batch, EntryKey, Sample
 
 BEING_WRITTEN_SECONDS = 10.0
 """How long a file that makes no sense may still be in the making."""
-OUTCOMES = ("counted", "refused")
+OUTCOMES = ("counted", "old", "refused")
 
 Submit = Callable[[TryId, Sequence[Claim], str], bool]
 """Hands over claims on a try and how the try ended as far as dbt knows; True once durable."""
@@ -111,6 +111,7 @@ class DbtCollector(Collector):
         memory = look.memory
         is_old = invocation.generated.timestamp() < memory.first_look
         if is_old or invocation.id in memory.counted:
+            look.files["old"] += is_old
             return True
         if (on := dbt.of_try(invocation)) is None:
             _count(invocation, look, now)

@@ -23,7 +23,13 @@ class Taken:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.durable: Future[bool] | None = Future()
-        self.routes = Routes(self._decode, lambda _: self.durable, lambda shown: shown == "us")
+        self.refused: list[tuple[int, str]] = []
+        self.routes = Routes(
+            self._decode,
+            lambda _: self.durable,
+            lambda shown: shown == "us",
+            lambda status, sentence: self.refused.append((status, sentence)),
+        )
 
     def _decode(self, body: bytes) -> Sequence[Report]:
         if body == b"wrong":
@@ -63,9 +69,11 @@ def test_only_one_path_is_served(path: str) -> None:
 def test_a_head_is_refused_before_its_body_is_read(
     status: int, header: tuple[str, str] | None, given: dict[str, str]
 ) -> None:
-    answer = Taken().head(**given)  # type: ignore[arg-type]
+    taken = Taken()
+    answer = taken.head(**given)  # type: ignore[arg-type]
     assert isinstance(answer, Response)
     assert (answer.status, answer.path_class) == (status, TRIES)
+    assert taken.refused == [(status, b"".join(answer.body).decode().strip())]
     assert header is None or header in answer.headers
 
 

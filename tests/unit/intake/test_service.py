@@ -11,6 +11,7 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.intake.commits import Committer
 from exporter.intake.payload import Decoder
+from exporter.intake.refusals import Refusals
 from exporter.intake.service import Intake, is_exposed
 from exporter.intake.uses import Uses
 from exporter.rows.book import ClaimBook
@@ -30,7 +31,8 @@ def made(address: str = "127.0.0.1:0", *, token: str | None = None) -> tuple[Int
         must_persist=False,
     )  # fmt: skip
     admits = None if token is None else lambda shown: shown == f"Bearer {token}"
-    return Intake([address], Decoder(needs_state=False), committer, admits), book
+    intake = Intake([address], Decoder(needs_state=False), committer, admits, Refusals(clock))
+    return intake, book
 
 
 def post(client: Client, body: bytes, *headers: str) -> int:

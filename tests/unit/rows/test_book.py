@@ -103,3 +103,11 @@ def test_a_checkpoint_says_what_changed_and_restores_the_book() -> None:
     change = restored.checkpoint()
     assert list(change.drop) == [key for key in entries if key not in change.everything()]
     assert list(ClaimBook(change.everything()).ids()) == [TWO]
+
+
+@pytest.mark.parametrize("states", [*permutations(["success", "failed", None])])
+def test_the_order_in_which_states_are_told_does_not_matter(states: tuple[str | None, ...]) -> None:
+    book = ClaimBook()
+    for state in states:
+        assert book.put(ONE, [Claim(Source.EXPLICIT, rows=5)], state, 0.0)
+    assert book.states() == {ONE: "failed"}
