@@ -216,6 +216,9 @@ class App:
             ready=self._sampler.ready,
             collectors=self._statuses,
             version=__version__,
+            families=lambda: web.families(
+                self._store, _limits(self._settings), self._settings.metric_prefix
+            ),
             telemetry_path=self._settings.telemetry_path,
             reload=self._ask_reload if self._settings.enable_lifecycle else None,
         )

@@ -7,10 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter import catalogue
 from exporter.clock import Clock
 from exporter.config import Settings, options
+from exporter.telemetry.store import Limits as StoreLimits
+from exporter.telemetry.store import Store
 from exporter.web.limits import Limits
 from exporter.web.listen import inherited
+from exporter.web.pages import FamilyStatus
 from exporter.web.routes import Routes
 from exporter.web.server import Server
 from exporter.web.tally import Tally
@@ -30,6 +34,16 @@ def door(settings: Settings, clock: Clock) -> Door | None:
     from exporter.web.door.door import Door  # noqa: PLC0415 - for those who use it
 
     return Door(settings.web_config_file, options()["web_config_file"].flag, clock)
+
+
+def families(store: Store, limits: StoreLimits, metric_prefix: str) -> list[FamilyStatus]:
+    """Tell of every family how full it is, under the name that it is exposed by."""
+    renamed = catalogue.renamed(metric_prefix)
+    caps = {renamed.get(each.name, each.name): limits.cap(each) for each in catalogue.FAMILIES}
+    return [
+        FamilyStatus(name, series, caps[name], refused)
+        for name, (series, refused) in store.sizes().items()
+    ]
 
 
 def addresses(settings: Settings, environ: Mapping[str, str]) -> Sequence[str]:

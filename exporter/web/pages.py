@@ -1,13 +1,16 @@
-"""The landing page: what this is, where to go, how the collectors are."""
+"""The landing page: what this is, where to go, how the collectors are, what fills up."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from html import escape
 from urllib.parse import quote
 
 _MOST_REASON_CHARACTERS = 80
+_MOST_WRONG_CHARACTERS = 200
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 _STYLE = """
@@ -22,8 +25,11 @@ nav a { display: inline-block; padding: .5rem 1rem .5rem 0 }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line) }
+tbody th { font-weight: normal }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
+meter { width: 5rem; max-width: 20vw }
 .ok { color: var(--good) }
-.failing { color: var(--bad); font-weight: bold }
+.failing, .full { color: var(--bad); font-weight: bold }
 """
 
 _PAGE = """<!DOCTYPE html>
@@ -36,7 +42,7 @@ _PAGE = """<!DOCTYPE html>
 </head>
 <body>
 <h1>airflow-perf-exporter <small>{version}</small></h1>
-<p>This exporter samples an Airflow platform and serves what it saw to Prometheus.</p>
+<p>This exporter samples an Airflow platform and serves what it saw to Prometheus. {state}</p>
 <nav>
 <a href="{metrics}">Metrics</a>
 <a href="./-/healthy">Healthy</a>
@@ -44,6 +50,8 @@ _PAGE = """<!DOCTYPE html>
 </nav>
 <h2>Collectors</h2>
 {collectors}
+<h2>Series</h2>
+{families}
 </body>
 </html>
 """
@@ -61,6 +69,47 @@ _TABLE = """<div class="wide">
 </div>"""
 
 
+_FAMILIES = """<p>{count} series in {used} families, the fullest first. \
+Above its cap a family takes no more.</p>
+<div class="wide">
+<table>
+<thead>
+<tr><th scope="col">Family</th><th scope="col" class="number">Series</th>\
+<th scope="col" class="number">Cap</th><th scope="col">Used</th>\
+<th scope="col" class="number">Refused</th></tr>
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</div>"""
+
+
+@dataclass(frozen=True)
+class FamilyStatus:
+    """Say how full a family is: its label sets, their cap, and how many were refused above it."""
+
+    name: str
+    series: int
+    cap: int
+    refused: int
+
+    @property
+    def used(self) -> float:
+        """Return the part of the cap that is taken; a cap of nothing is full."""
+        return self.series / self.cap if self.cap else 1.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """Say how the exporter is; `unready` and `unhealthy` are None or what is wrong."""
+
+    collectors: Iterable[CollectorStatus] = ()
+    families: Iterable[FamilyStatus] = ()
+    unready: str | None = None
+    unhealthy: str | None = None
+
+
 @dataclass(frozen=True)
 class CollectorStatus:
     """Say how a collector is; `reason` is the category of its last error, never its text."""
@@ -72,16 +121,55 @@ class CollectorStatus:
     reason: str | None
 
 
-def landing(version: str, telemetry_path: str, collectors: Iterable[CollectorStatus]) -> bytes:
+def policy() -> str:
+    """Return the page's Content-Security-Policy: its own style, and nothing else from anywhere."""
+    digest = b64encode(sha256(_STYLE.encode()).digest()).decode()
+    nothing = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return f"{nothing}; style-src 'sha256-{digest}'"
+
+
+def landing(version: str, telemetry_path: str, status: Status) -> bytes:
     """Return the page as HTML; its links are relative, so it works behind a path prefix."""
-    rows = "\n".join(map(_row, collectors))
+    rows = "\n".join(map(_row, status.collectors))
     page = _PAGE.format(
         style=_STYLE,
         version=escape(version),
         metrics=escape("." + quote(telemetry_path)),
+        state=_overall(status),
         collectors=_TABLE.format(rows=rows) if rows else "<p>No collector is on.</p>",
+        families=_families([each for each in status.families if each.series or each.refused]),
     )
     return page.encode()
+
+
+def _overall(status: Status) -> str:
+    if (wrong := status.unhealthy or status.unready) is None:
+        return '<span class="ok">It is healthy and ready.</span>'
+    return f'<span class="failing">It is not well: {escape(wrong[:_MOST_WRONG_CHARACTERS])}.</span>'
+
+
+def _families(families: list[FamilyStatus]) -> str:
+    if not families:
+        return "<p>There are none yet.</p>"
+    families.sort(key=lambda each: (-each.used, each.name))
+    count = sum(each.series for each in families)
+    rows = "\n".join(map(_family_row, families))
+    return _FAMILIES.format(count=f"{count:,}", used=len(families), rows=rows)
+
+
+def _family_row(status: FamilyStatus) -> str:
+    percent = f"{100 * status.used:.0f} %"
+    kind = "number full" if status.refused else "number"
+    cells = (
+        f'<td class="number">{status.series:,}</td>',
+        f'<td class="number">{status.cap:,}</td>',
+        f'<td><meter min="0" max="1" high="0.8" value="{min(1.0, status.used):.3f}">{percent}'
+        f"</meter></td>",
+        f'<td class="{kind}">{status.refused:,}</td>',
+    )
+    # A long name may be broken, on a phone.
+    name = escape(status.name).replace("_", "_<wbr>")
+    return f'<tr><th scope="row">{name}</th>{"".join(cells)}</tr>'
 
 
 def _row(status: CollectorStatus) -> str:

@@ -13,16 +13,12 @@ from exporter.telemetry.scrape import Blocks
 from exporter.web import messages
 from exporter.web.messages import Pending, Request, Response, not_allowed, sentence
 from exporter.web.negotiation import Choice, negotiated
-from exporter.web.pages import CollectorStatus, landing
+from exporter.web.pages import CollectorStatus, FamilyStatus, Status, landing, policy
 
 METHODS = ("GET", "HEAD")
 _HEALTHY_PATHS = (messages.HEALTHY, "/healthz")
 _READY_PATHS = (messages.READY, "/readyz")
-_PAGE_HEADERS = (
-    ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
-    ("X-Content-Type-Options", "nosniff"),
-)
+_PAGE_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +30,7 @@ class Routes:
     ready: Callable[[], str | None]
     collectors: Callable[[], Sequence[CollectorStatus]]
     version: str
+    families: Callable[[], Sequence[FamilyStatus]] = tuple
     telemetry_path: str = "/metrics"
     reload: Callable[[], Future[bool]] | None = None
     """Reads the settings again and tells whether they were good; None where nobody may ask."""
@@ -81,8 +78,10 @@ class Routes:
         return pending
 
     def _landing(self) -> Response:
-        page = landing(self.version, self.telemetry_path, self.collectors())
-        return Response(200, "text/html; charset=utf-8", (page,), _PAGE_HEADERS, messages.LANDING)
+        status = Status(self.collectors(), self.families(), self.ready(), self.healthy())
+        page = landing(self.version, self.telemetry_path, status)
+        headers = (*_PAGE_HEADERS, ("Content-Security-Policy", policy()))
+        return Response(200, "text/html; charset=utf-8", (page,), headers, messages.LANDING)
 
 
 def _exposed(choice: Choice, blocks: Blocks) -> Response:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.pages import CollectorStatus, landing
+from exporter.web.pages import CollectorStatus, FamilyStatus, Status, landing, policy
 
-_VOID = {"meta", "!doctype"}
+_VOID = {"meta", "!doctype", "wbr"}
 _MARK = "<script>alert('&\"')</script>"
 
 
@@ -43,12 +45,12 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         """Collect what stands in a cell."""
-        if self.open and self.open[-1] in ("td", "th"):
+        if self.open and self.open[-1] in ("td", "th", "meter"):
             self.cells[-1] += data
 
 
 def _cells(status: CollectorStatus) -> list[str]:
-    return Page(landing("1", "/metrics", [status])).cells[5:]
+    return Page(landing("1", "/metrics", Status([status]))).cells[5:]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,11 @@ def test_a_collector_is_one_row(status: CollectorStatus, cells: list[str]) -> No
 
 
 def test_everything_that_comes_in_is_escaped() -> None:
-    html = landing(_MARK, f"/{_MARK}", [CollectorStatus(_MARK, False, 1, 1, _MARK)])
+    html = landing(
+        _MARK,
+        f"/{_MARK}",
+        Status([CollectorStatus(_MARK, False, 1, 1, _MARK)], [FamilyStatus(_MARK, 1, 2, 3)], _MARK),
+    )
     page = Page(html)
     assert b"<script" not in html
     assert "script" not in page.tags
@@ -87,12 +93,12 @@ def test_everything_that_comes_in_is_escaped() -> None:
 
 
 def test_links_are_relative_so_that_a_path_prefix_works() -> None:
-    page = Page(landing("1", "/a:b", []))
+    page = Page(landing("1", "/a:b", Status()))
     assert page.links == ["./a%3Ab", "./-/healthy", "./-/ready"]
 
 
 def test_without_collectors_the_page_says_so() -> None:
-    html = landing("1", "/metrics", [])
+    html = landing("1", "/metrics", Status())
     assert b"No collector is on." in html
     assert "table" not in Page(html).tags
 
@@ -102,7 +108,7 @@ def test_a_reason_that_is_no_category_is_cut() -> None:
 
 
 def test_the_page_fits_phones_and_both_colour_schemes() -> None:
-    html = landing("1", "/metrics", [])
+    html = landing("1", "/metrics", Status())
     assert b"width=device-width" in html
     assert b"prefers-color-scheme: dark" in html
     assert b"http://" not in html
@@ -111,4 +117,44 @@ def test_the_page_fits_phones_and_both_colour_schemes() -> None:
 
 @given(st.text(), st.text(), st.text())
 def test_no_text_breaks_the_page(version: str, name: str, reason: str) -> None:
-    Page(landing(version, "/metrics", [CollectorStatus(name, False, 1, 1, reason)]))
+    collectors = [CollectorStatus(name, False, 1, 1, reason)]
+    status = Status(collectors, [FamilyStatus(name, 1, 1, 1)], reason, reason)
+    Page(landing(version, "/metrics", status))
+
+
+def test_families_come_fullest_first_and_unused_ones_not_at_all() -> None:
+    families = [
+        FamilyStatus("empty", 0, 50_000, 0),
+        FamilyStatus("half", 25_000, 50_000, 0),
+        FamilyStatus("full", 10_000, 10_000, 1_234),
+        FamilyStatus("closed", 0, 0, 7),
+    ]
+    html = landing("1", "/metrics", Status((), families))
+    assert Page(html).cells == [
+        "Family", "Series", "Cap", "Used", "Refused",
+        "closed", "0", "0", "100 %", "7",
+        "full", "10,000", "10,000", "100 %", "1,234",
+        "half", "25,000", "50,000", "50 %", "0",
+    ]  # fmt: skip
+    assert b"35,000 series in 3 families" in html
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (Status(), b"It is healthy and ready."),
+        (Status(unready="it waits"), b"It is not well: it waits."),
+        (Status(unready="it waits", unhealthy="it hangs"), b"It is not well: it hangs."),
+    ],
+)
+def test_the_page_says_how_it_is(status: Status, said: bytes) -> None:
+    assert said in landing("1", "/metrics", status)
+
+
+def test_the_policy_allows_the_pages_own_style_and_nothing_else() -> None:
+    html = landing("1", "/metrics", Status()).decode()
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    digest = b64encode(sha256(style.encode()).digest()).decode()
+    assert policy().endswith(f"style-src 'sha256-{digest}'")
+    assert "default-src 'none'" in policy()
+    assert "style=" not in html

@@ -13,7 +13,7 @@ from exporter.telemetry.forms import Form
 from exporter.telemetry.scrape import Blocks
 from exporter.telemetry.text import TEXT
 from exporter.web.messages import Pending, Request, Response
-from exporter.web.pages import CollectorStatus
+from exporter.web.pages import CollectorStatus, policy
 from exporter.web.routes import Routes
 from tests.unit.web.conftest import Connect, Serve
 
@@ -74,6 +74,7 @@ def test_the_landing_page_is_html_that_is_not_kept() -> None:
     assert (response.status, response.path_class) == (200, "/")
     assert response.content_type == "text/html; charset=utf-8"
     assert ("Cache-Control", "no-store") in response.headers
+    assert ("Content-Security-Policy", policy()) in response.headers
     assert b"1.2.3" in response.body[0]
 
 
