@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import catalogue
 from exporter.catalogue import Kind
-from tests.scrape.world import World
+from tests.scrape.world import RUN, World
 from tests.support.exporter import ExporterProcess
+from tests.support.metric_families import decoded
 from tests.support.promtool import NO_PROMTOOL, check_metrics, promtool_binary
 from tests.support.require import require
 
@@ -26,8 +31,22 @@ MOVING = re.compile(
 """Lines whose value is a time, an age, or depends on how often we looked."""
 
 
+PROTOBUF = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+)
+
+
+@dataclass(frozen=True)
+class Scrapes:
+    """What the daemon answers in each format, one after the other."""
+
+    text: str
+    openmetrics: str
+    protobuf: bytes
+
+
 @pytest.fixture(scope="module")
-def scraped(tmp_path_factory):
+def scrapes(tmp_path_factory):
     """Scrape the daemon after it saw a task instance run and finish."""
     tmp_path = tmp_path_factory.mktemp("world")
     world = World(tmp_path / "airflow.db")
@@ -47,9 +66,26 @@ def scraped(tmp_path_factory):
                         'run_type="scheduled",state="success"} 1')  # fmt: skip
         # The exporter counts series at each tick, and these only come with the last.
         daemon.wait_for('airflow_perf_exporter_series{family="airflow_baseline_actual"} 2')
-        text = daemon.scrape()
+        found = Scrapes(
+            daemon.scrape(),
+            daemon.request(
+                "/metrics", headers=accept("application/openmetrics-text")
+            ).body.decode(),
+            gzip.decompress(daemon.request("/metrics", headers=accept(PROTOBUF, "gzip")).body),
+        )
     world.close()
-    return text
+    return found
+
+
+@pytest.fixture
+def scraped(scrapes):
+    """Return the text."""
+    return scrapes.text
+
+
+def accept(kind: str, coding: str = "identity") -> dict[str, str]:
+    """Return the headers that ask for a format."""
+    return {"Accept": kind, "Accept-Encoding": coding}
 
 
 def host(directory: Path) -> tuple[str, ...]:
@@ -100,6 +136,34 @@ def test_promtool_finds_nothing_to_complain_about(scraped):
 def test_no_series_stands_twice(scraped):
     names = [line.rpartition(" ")[0] for line in scraped.splitlines() if not line.startswith("#")]
     assert len(names) == len(set(names))
+
+
+def test_openmetrics_and_protobuf_have_the_series_of_the_text(scrapes):
+    text = series(text_string_to_metric_families(scrapes.text))
+    assert series(openmetrics.text_string_to_metric_families(scrapes.openmetrics)) == text
+    told = {
+        (family.name + suffix, labels)
+        for family in decoded(scrapes.protobuf)
+        for metric in family.metrics
+        for suffix, labels in metric.samples
+    }
+    assert told == text
+
+
+def test_the_run_of_the_slowest_try_is_told_as_exemplar_only(scrapes):
+    (line,) = (each for each in scrapes.openmetrics.split("\n") if " # {" in each)
+    assert line.startswith('airflow_task_duration_seconds_bucket{dag_id="sales",')
+    assert f'# {{run_id="{RUN}"}} 1' in line
+    assert RUN not in scrapes.text
+
+
+def series(families) -> set[tuple[str, frozenset[tuple[str, str]]]]:
+    """Return the names and labels of all samples."""
+    return {
+        (each.name, frozenset(each.labels.items()))
+        for family in families
+        for each in family.samples
+    }
 
 
 def test_counters_end_in_total_and_help_says_when_a_gauge_is_sampled():
