@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import ClassVar
 
 from exporter.telemetry.labels import safe
@@ -26,7 +27,8 @@ class Exemplar:
     @classmethod
     def of(cls, value: float, run_id: str, wall: float) -> Exemplar:
         """Make one of a run id of any length and content."""
-        return cls(value, safe(run_id, MAX_CHARACTERS - len(cls.label)), wall)
+        # The tasks of a run share one text.
+        return cls(value, intern(safe(run_id, MAX_CHARACTERS - len(cls.label))), wall)
 
     def replaces(self, other: Exemplar | None) -> bool:
         """Tell whether this one is worth more: a slower one, or one of today."""

@@ -20,6 +20,10 @@ ZERO_THRESHOLD = 2.0**-128
 """What is at most this lies in the zero bucket."""
 MAX_BUCKETS = 160
 """Above it, neighbours are joined: at the finest schema that is a range of a million to one."""
+_COUNT_BITS = 48
+_MOST = (1 << _COUNT_BITS) - 1
+_BIAS = 1 << 15
+"""Indexes lie within; what is added makes them sort as whole numbers do."""
 _STEPS = 1 << FINEST_SCHEMA
 _FRACTIONS = tuple(0.5 * 2 ** (step / _STEPS) for step in range(_STEPS))
 
@@ -27,7 +31,7 @@ _FRACTIONS = tuple(0.5 * 2 ** (step / _STEPS) for step in range(_STEPS))
 class Native:
     """Counts of observations, none of them negative, by bucket."""
 
-    __slots__ = ("counts", "indexes", "schema", "zero")
+    __slots__ = ("_cells", "schema", "zero")
 
     def __init__(
         self,
@@ -36,11 +40,12 @@ class Native:
         indexes: Iterable[int] = (),
         counts: Iterable[int] = (),
     ) -> None:
-        """Hold these counts, by ascending indexes; arrays, for there are ten thousands of us."""
+        """Hold these counts, by ascending indexes."""
         self.schema = schema
         self.zero = zero
-        self.indexes = array("h", indexes)
-        self.counts = array("Q", counts)
+        # Index and count in one number, for there are ten thousands of us: an array of its own for
+        # each would take as much again.
+        self._cells = array("Q", map(_cell, indexes, counts))
 
     @classmethod
     def spread(cls, bounds: Sequence[float], counts: Sequence[int]) -> Native:
@@ -60,24 +65,33 @@ class Native:
     def loaded(cls, saved: list[Any]) -> Native:
         """Return what was saved; raise ValueError or TypeError if it makes no sense."""
         schema, zero, indexes, counts = saved
-        try:
-            made = cls(int(schema), int(zero), indexes, counts)
-        except OverflowError as error:
-            raise ValueError(saved) from error
-        ordered = all(a < b for a, b in pairwise(made.indexes))
-        in_range = COARSEST_SCHEMA <= made.schema <= FINEST_SCHEMA and made.zero >= 0
-        if not (ordered and in_range and len(made.indexes) == len(made.counts)):
+        ordered = all(a < b for a, b in pairwise(indexes))
+        in_range = COARSEST_SCHEMA <= schema <= FINEST_SCHEMA and all(
+            0 <= count <= _MOST for count in (zero, *counts)
+        )
+        near = all(-_BIAS <= index < _BIAS for index in indexes)
+        if not (ordered and in_range and near and len(indexes) == len(counts) <= MAX_BUCKETS):
             raise ValueError(saved)
-        return made
+        return cls(int(schema), int(zero), indexes, counts)
 
     def saved(self) -> list[object]:
         """Return it as JSON can hold it."""
-        return [self.schema, self.zero, list(self.indexes), list(self.counts)]
+        indexes, counts = [index for index, _ in self], [count for _, count in self]
+        return [self.schema, self.zero, indexes, counts]
 
     @property
     def count(self) -> int:
         """The number of observations."""
-        return self.zero + sum(self.counts)
+        return self.zero + sum(count for _, count in self)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Iterate over index and count of each bucket that is not empty, in order."""
+        for cell in self._cells:
+            yield (cell >> _COUNT_BITS) - _BIAS, cell & _MOST
+
+    def __len__(self) -> int:
+        """Count the buckets that are not empty."""
+        return len(self._cells)
 
     def observe(self, value: float) -> None:
         """Count a value, which is not negative."""
@@ -88,13 +102,13 @@ class Native:
 
     def add(self, index: int, count: int) -> None:
         """Add to a bucket of the schema."""
-        place = bisect_left(self.indexes, index)
-        if place < len(self.indexes) and self.indexes[place] == index:
-            self.counts[place] += count
+        cells, empty = self._cells, _cell(index, 0)
+        place = bisect_left(cells, empty)
+        if place < len(cells) and cells[place] - empty <= _MOST:
+            cells[place] += count
             return
-        self.indexes.insert(place, index)
-        self.counts.insert(place, count)
-        while len(self.indexes) > MAX_BUCKETS:
+        cells.insert(place, empty + count)
+        while len(self._cells) > MAX_BUCKETS:
             self._coarsen(1)
 
     def merge(self, other: Native) -> None:
@@ -102,14 +116,14 @@ class Native:
         if other.schema < self.schema:
             self._coarsen(self.schema - other.schema)
         self.zero += other.zero
-        for index, count in zip(other.indexes, other.counts, strict=True):
+        for index, count in other:
             # The schema may have become coarser than the other's on the way.
             self.add(_joined(index, other.schema - self.schema), count)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield gap and length of each row of neighbouring buckets, the first gap from 0."""
         end = gap = length = 0
-        for index in self.indexes:
+        for index, _ in self:
             if length and index != end:
                 yield gap, length
                 length = 0
@@ -123,22 +137,22 @@ class Native:
     def deltas(self) -> Iterator[int]:
         """Yield each bucket's count less that of the one before."""
         before = 0
-        for count in self.counts:
+        for _, count in self:
             yield count - before
             before = count
 
     def _coarsen(self, steps: int) -> None:
         """Join 2 to the power of `steps` buckets into one, over and over."""
-        indexes, counts = self.indexes, self.counts
+        joined: dict[int, int] = {}
+        for index, count in self:
+            wider = _joined(index, steps)
+            joined[wider] = joined.get(wider, 0) + count
         self.schema -= steps
-        self.indexes, self.counts = array("h"), array("Q")
-        for index, count in zip(indexes, counts, strict=True):
-            joined = _joined(index, steps)
-            if self.indexes and self.indexes[-1] == joined:
-                self.counts[-1] += count
-            else:
-                self.indexes.append(joined)
-                self.counts.append(count)
+        self._cells = array("Q", map(_cell, joined, joined.values()))
+
+
+def _cell(index: int, count: int) -> int:
+    return (index + _BIAS << _COUNT_BITS) + count
 
 
 def _index(value: float) -> int:

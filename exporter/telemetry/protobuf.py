@@ -100,7 +100,7 @@ def _histogram(child: Child, bounds: tuple[float, ...], edges: tuple[bytes, ...]
             counted(_COUNT, running),
             double(_SUM, child.total),
             *buckets,
-            _native(child.native or _NO_OBSERVATION),
+            _native(_NO_OBSERVATION if child.native is None else child.native),
             _timestamp(_CREATED, child.created),
             nested(_EXEMPLARS, exemplar) if exemplar else b"",
         )

@@ -13,12 +13,14 @@ _VARINT, _FIXED64, _BYTES = 0, 1, 2
 _DOUBLE: Final = struct.Struct("<d")
 _MORE: Final = 0x80
 _SEVEN_BITS: Final = 0x7F
+_SHORT: Final = tuple(bytes((value,)) for value in range(_MORE))
+"""Nearly every number that is written: a look-up is what CPython does fastest."""
 
 
 def varint(value: int) -> bytes:
     """Return a number of 0 to 2**64 - 1, seven bits a byte, the lowest first."""
     if value < _MORE:
-        return bytes((value,))
+        return _SHORT[value]
     out = bytearray()
     while value >= _MORE:
         out.append(value & _SEVEN_BITS | _MORE)
@@ -49,7 +51,8 @@ def double(field: int, value: float) -> bytes:
 
 def nested(field: int, data: bytes) -> bytes:
     """Return a field of a message, a string or packed numbers."""
-    return _tag(field, _BYTES) + varint(len(data)) + data
+    length = len(data)
+    return _tag(field, _BYTES) + (_SHORT[length] if length < _MORE else varint(length)) + data
 
 
 def text(field: int, value: str) -> bytes:
@@ -58,4 +61,5 @@ def text(field: int, value: str) -> bytes:
 
 
 def _tag(field: int, kind: int) -> bytes:
-    return varint(field << 3 | kind)
+    tag = field << 3 | kind
+    return _SHORT[tag] if tag < _MORE else varint(tag)

@@ -36,6 +36,8 @@ def packed(codings: str) -> bool:
         "text/plain;version=0.0.5",
         "text/plain;version=abc",
         "image/png",
+        "application/openmetrics-text;q=0",
+        "text/plain;version=1.0.0;q=0",
         "*/*;q=0",
         "text/plain;q=0, */*;q=0.0",
         "text/plain;q=nan",
