@@ -31,7 +31,7 @@ class Push:
 class Intake:
     """Listens on a free port of 127.0.0.1 until it is closed."""
 
-    def __init__(self, status: int = 204, *, behind: int | None = None) -> None:
+    def __init__(self, status: int = 204, *, said: bytes = b"", behind: int | None = None) -> None:
         """Listen; every request gets that status, or that of the intake on the port `behind`."""
         self.pushes: list[Push] = []
         pushes = self.pushes
@@ -42,6 +42,7 @@ class Intake:
                 pushes.append(Push(self.path, dict(self.headers), body))
                 self.send_response(status if behind is None else self._answer(body, behind))
                 self.end_headers()
+                self.wfile.write(said)
 
             def _answer(self, body: bytes, port: int) -> int:
                 connection = HTTPConnection("127.0.0.1", port, timeout=10)

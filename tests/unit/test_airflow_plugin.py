@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import importlib.util
 import json
+import multiprocessing
+import operator
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.intake.payload import Decoder
+from exporter.intake.routes import MAX_BYTES
 from tests.support.intake import Intake
 from tests.support.ports import free_port
 
@@ -47,7 +53,7 @@ def plugin() -> Iterator[Any]:
         for name, module in modules.items():
             patch.setitem(sys.modules, name, module)  # type: ignore[arg-type]
         module = loaded()
-        module._DEADLINE_SECONDS = 60  # this machine may be slow
+        module._DEADLINE_SECONDS = module._READING_SECONDS = 60  # this machine may be slow
         yield module
 
 
@@ -114,8 +120,11 @@ def play(plugin: Any, work: Callable[[], object], **changes: Any) -> None:
         ("WITH a AS (SELECT 1) SELECT * INTO t FROM a", "CREATE TABLE AS"),
         ("COPY t (a, b) FROM STDIN", "COPY"),
         ("CREATE TABLE t (a int); INSERT INTO t VALUES (1);", "INSERT"),
-        ("BEGIN; SET x = 1; DELETE FROM t; INSERT INTO t VALUES (1); COMMIT", "INSERT"),
-        ("/* a * / /* SELECT; */ / */ DELETE FROM t", "DELETE"),
+        ("BEGIN; SET x = 1; DELETE FROM t; INSERT INTO t VALUES (1)", "INSERT"),
+        ("/* a * / ** SELECT; **/ DELETE FROM t", "DELETE"),
+        ("INSERT INTO t VALUES (1); UPDATE t SET a = b # 1 /* ; */ -- SELECT\n", "UPDATE"),
+        ("INSERT INTO t VALUES ('a;b', -1, 2/1), (f(1), 2); DELETE FROM t", "DELETE"),
+        ("SELECT a IS DISTINCT FROM b AS c INTO t FROM s", "CREATE TABLE AS"),
         ("INSERT INTO t VALUES (1);;\n-- the end; of it\n", "INSERT"),
     ],
 )
@@ -145,12 +154,64 @@ def test_a_count_is_of_the_verb_that_writes(plugin: Any, sql: str, verb: str) ->
         "/* INSERT INTO t VALUES (1)",
         "/* /* */ INSERT INTO t VALUES (1) */",
         "/* /* /* */ */ */ INSERT INTO t VALUES (1)",
+        "INSERT INTO t VALUES (1); (SELECT 1)",
+        "INSERT INTO t VALUES (1); (SELECT (1)) UNION (SELECT 2)",
+        "(SELECT 1); INSERT INTO t VALUES (1)",
+        "WITH a AS (SELECT 1) (SELECT * FROM a)",
+        "SELECT a FROM t WHERE b IN (SELECT 1 INTO u)",
+        "DELETE FROM t; COMMIT",
+        "INSERT INTO t VALUES (1); VACUUM t;",
+        "INSERT INTO t VALUES (1); SELECT ')",
+        "INSERT INTO t VALUES ((1); SELECT 1",
+        "INSERT INTO t VALUES (1)); SELECT 1",
+        "INSERT INTO t VALUES (1); $a$ SELECT $b$",
+        "INSERT INTO t SELECT 1 -- \r; SELECT 2",
         "",
         " ; ; ",
     ],
 )
 def test_a_count_of_anything_else_is_not_taken(plugin: Any, sql: str) -> None:
     assert plugin.verb_of(sql, "postgres") is None
+
+
+@pytest.mark.parametrize(
+    ("sql", "verb"),
+    [
+        ("# insert\nSELECT * FROM t", None),
+        ("# select\nDELETE FROM t", "DELETE"),
+        ("INSERT INTO t SELECT 5--1; SELECT 2", None),
+        ("INSERT INTO t SELECT 5 -- 1; SELECT 2", "INSERT"),
+        (r"INSERT INTO t VALUES ('a\'); SELECT 1 -- \n b'); DELETE FROM t", "DELETE"),
+        (r'DELETE FROM t WHERE a = "\"; SELECT 1"; DELETE FROM t', "DELETE"),
+        ("INSERT INTO t VALUES (1); /*! SELECT 1 */", None),
+        ("INSERT INTO t VALUES (1); /*M! SELECT 1 */", None),
+        ("INSERT INTO t VALUES ($$); SELECT 1; -- $$)", None),
+        ("SET a = 1; INSERT INTO t VALUES (1)", None),  # the count is the first one's, 0
+        ("INSERT INTO t VALUES (1); COMMIT", None),
+        ("INSERT INTO t VALUES (1);\n;", "INSERT"),
+    ],
+)
+def test_mysql_has_comments_and_texts_of_its_own(plugin: Any, sql: str, verb: str | None) -> None:
+    assert plugin.verb_of(sql, "mysql") == verb
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "# insert\nSELECT * FROM t",
+        "INSERT INTO t SELECT 1 # 2; SELECT 3",
+        "INSERT INTO #t SELECT 1; SELECT 3",
+        r"INSERT INTO t VALUES ('a\'b'); SELECT * FROM t WHERE a = 'c'",
+        r"INSERT INTO t VALUES ('\'), ('; SELECT 1 -- ')",
+        "INSERT INTO t SELECT $$; SELECT 1 -- $$",
+    ],
+)
+def test_what_databases_read_differently_is_not_taken_of_one_that_is_not_known(
+    plugin: Any, sql: str
+) -> None:
+    assert plugin.verb_of(sql, "odbc") is None
+    assert plugin.verb_of(sql) is None
+    assert plugin.verb_of("INSERT INTO #t SELECT 1", "mssql") == "INSERT"
 
 
 @pytest.mark.parametrize("sql", ["CREATE TABLE t AS SELECT 1", "COPY t FROM x", "SELECT 1 INTO t"])
@@ -184,8 +245,18 @@ def test_texts_comments_and_parentheses_change_no_verb(plugin: Any, noise: list[
     between = " " + " ".join(noise) + " "
     sql = between + "UPDATE t SET a =" + between
     assert plugin.verb_of(f"{between} DELETE FROM t WHERE {between}") in {"DELETE", None}
-    assert plugin.verb_of("UPDATE t SET a =" + between) == "UPDATE"
-    assert plugin.verb_of(sql.lstrip("('\"$")) in {"UPDATE", None}
+    assert plugin.verb_of("UPDATE t SET a =" + between, "postgres") == "UPDATE"
+    assert plugin.verb_of("UPDATE t SET a =" + between + "; DELETE FROM t", "postgres") == "DELETE"
+    assert plugin.verb_of(sql.lstrip("('\"$"), "postgres") in {"UPDATE", None}
+
+
+@pytest.mark.parametrize("kind", [None, "postgres", "mysql"])
+@given(pieces=st.lists(st.sampled_from(["INSERT x", ";", "(", ")", "'", "a", "#\n", "--\n", "-"])))
+def test_a_batch_that_ends_with_a_query_is_never_counted(
+    plugin: Any, kind: str | None, pieces: list[str]
+) -> None:
+    for query in ("SELECT 1", "(SELECT 1)", "VALUES (1)", "TABLE t"):
+        assert plugin.verb_of(f"{' '.join(pieces)};{query}", kind) is None
 
 
 def test_counts_add_up_and_unknown_ones_are_left_out(
@@ -210,16 +281,24 @@ def test_counts_add_up_and_unknown_ones_are_left_out(
 
 
 def test_statements_of_one_try_are_added_up_unless_told_otherwise(
-    plugin: Any, intake: Intake, ran: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    plugin: Any,
+    intake: Intake,
+    ran: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def work() -> None:
         for rows in (10, 50, 1):
             ran(f"INSERT INTO t -- {len(intake.records)}", rows, 2)
 
-    for mode in ("", "sum", "last", "max", "?"):
+    for mode in ("", "sum", "last", "max"):
         monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_STATEMENTS", mode)
         play(plugin, work)
+    assert caplog.records == []
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_STATEMENTS", "LAST ")
+    play(plugin, work)
     assert [record["rows"] for record in intake.records] == [122, 122, 1, 50, 122]
+    assert "AIRFLOW_PERF_EXPORTER_STATEMENTS is none of sum, last and max" in caplog.text
 
 
 def test_tries_in_one_process_have_each_their_own(
@@ -244,16 +323,109 @@ def test_more_statements_than_airflow_collects_are_unknown(
     assert "more statements than Airflow collects" in caplog.text
 
 
-def test_long_texts_are_looked_at_as_long_as_there_is_time(
+def test_long_texts_are_read_no_further_than_their_verb(
     plugin: Any, intake: Intake, ran: Callable[..., None]
 ) -> None:
     def work() -> None:
-        ran("INSERT INTO t VALUES " + "(1)," * 1_000_000 + "(1);", 5)
-        ran("SELECT " + "1, " * 1_000_000, 100)
-        ran("DELETE FROM t; DELETE FROM u WHERE a IN (" + "1, " * 1_000_000, 100)
+        for number in range(10):
+            ran(f"INSERT INTO t{number} VALUES " + "(1)," * 50_000 + "(1);", 5)
+            ran(f"SELECT {number} FROM t WHERE a IN (" + "1, " * 50_000, 100)
+        ran("WITH a AS (SELECT " + "1, " * 50_000 + "1) DELETE FROM t; DELETE FROM t", 7)
 
     play(plugin, work)
-    assert [record["rows"] for record in intake.records] == [5]
+    assert [record["rows"] for record in intake.records] == [57]
+
+
+@pytest.mark.parametrize(
+    "left", ["INSERT INTO t VALUES ('a;b');", "DELETE FROM t; DELETE FROM u", "SELECT (1)"]
+)
+def test_a_try_with_more_sql_than_is_read_is_unknown_not_half_known(
+    plugin: Any,
+    intake: Intake,
+    ran: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    left: str,
+) -> None:
+    def work() -> None:
+        ran("INSERT INTO t VALUES (1)", 1)
+        for number in range(plugin._MAX_READ // 50_000):
+            ran("DELETE FROM t; DELETE FROM t WHERE a IN (" + "1, " * 18_000 + f"{number})", 10)
+        ran(left, 5)
+
+    play(plugin, work)
+    assert intake.records == []
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "rows of this try are unknown: there is more SQL than the 524288 characters that are read"
+    ]
+
+
+@pytest.mark.parametrize("length", [-1, 0, 1])
+def test_what_may_be_read_is_read_to_its_last_character(plugin: Any, length: int) -> None:
+    sql = "DELETE FROM t; DELETE FROM t WHERE a = 'x' AND TO_x"
+    allowance = plugin._Allowance(characters=len(sql) + length)
+    if length >= 0:
+        assert plugin.verb_of(sql, "postgres", allowance) == "DELETE"
+        assert allowance.characters == length
+    else:
+        with pytest.raises(plugin._UnknownError):
+            plugin.verb_of(sql, "postgres", allowance)
+
+
+@pytest.mark.parametrize("event", ["on_task_instance_running", "on_task_instance_success"])
+def test_what_is_not_read_in_time_is_unknown(
+    plugin: Any,
+    intake: Intake,
+    ran: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    event: str,
+) -> None:
+    listener = plugin._Listener()
+    ran("INSERT INTO t VALUES (1)", 1)
+    for each in ("on_task_instance_running", "on_task_instance_success"):
+        with pytest.MonkeyPatch.context() as patch:
+            if each == event:
+                patch.setattr(plugin, "_READING_SECONDS", -1)
+            getattr(listener, each)(task_instance())
+    assert intake.records == []
+    assert caplog.text.count("rows of this try are unknown") == 1
+    play(plugin, lambda: ran("INSERT INTO t VALUES (2)", 2))
+    assert [record["rows"] for record in intake.records] == [2]
+
+
+@pytest.mark.parametrize("piece", ["DELETE;", "-", "''", "()", "/**/", "$$;$$"])
+def test_a_text_is_given_up_between_any_two_of_its_pieces(
+    plugin: Any, monkeypatch: pytest.MonkeyPatch, piece: str
+) -> None:
+    times = iter(range(1000))
+    monkeypatch.setattr(plugin, "monotonic", lambda: next(times))
+    with pytest.raises(plugin._UnknownError):
+        plugin.verb_of(f"DELETE t{piece * 1000};a", "mysql", plugin._Allowance(until=100))
+    assert next(times) < 110
+
+
+@given(st.text(st.sampled_from("'\"`$eE\\-/*();#\n aM!,1é"), max_size=80))
+def test_every_piece_of_a_text_is_read_once(plugin: Any, sql: str) -> None:
+    for grammar in (plugin._STANDARD, plugin._MYSQL):
+        assert "".join(piece[0] for piece in grammar.finditer(sql)) == sql
+
+
+def test_counts_of_drivers_are_numbers_of_any_kind_or_unknown(
+    plugin: Any, intake: Intake, ran: Callable[..., None]
+) -> None:
+    def work() -> None:
+        for number, rows in enumerate((5.0, "5", [1], 1.5, 2**60, float("nan"), object(), 7)):
+            ran(f"INSERT INTO t VALUES ({number})", rows)
+
+    play(plugin, work)
+    assert [repr(record["rows"]) for record in intake.records] == ["12"]
+
+
+def test_counts_whose_sum_the_exporter_refuses_are_unknown(
+    plugin: Any, intake: Intake, ran: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    play(plugin, lambda: ran("INSERT INTO t VALUES (1)", 2**52, times=2))
+    assert intake.records == []
+    assert "unknown: there are more than the exporter takes" in caplog.text
 
 
 def test_without_a_sql_hook_there_is_nothing_to_tell(plugin: Any, intake: Intake) -> None:
@@ -282,11 +454,177 @@ def test_reports_add_up_and_go_before_what_was_counted(
     ]
 
 
+class Raises:
+    """Raises whatever is asked of it."""
+
+    def __index__(self) -> int:
+        raise RuntimeError
+
+    def __float__(self) -> float:
+        raise ZeroDivisionError
+
+    def __bool__(self) -> bool:
+        raise RuntimeError
+
+    __len__ = __index__
+
+
+class Endless:
+    """Asks itself."""
+
+    def __index__(self) -> int:
+        return operator.index(self)
+
+    def __float__(self) -> float:
+        return float(self)
+
+
+class Stage(str, enum.Enum):
+    """As authors name their stages."""
+
+    GOLD = "gold"
+
+
+class Numpy:
+    """A whole number of a library's own kind."""
+
+    def __index__(self) -> int:
+        return 30
+
+
+def test_amounts_and_names_are_of_any_kind_that_is_one(plugin: Any, intake: Intake) -> None:
+    def work() -> None:
+        for rows in (12.0, Numpy(), True):
+            plugin.report_rows(rows, stage="gold")
+        plugin.report_rows(bytes=5, seconds=316224000, stage=Stage.GOLD)
+        plugin.report_rows(stage="nothing")
+        plugin.report_rows(1, stage="\u200b\u00a0" + "x" * 198, pipeline="")
+
+    play(plugin, work)
+    one, other = intake.records
+    assert (one["stage"], one["rows"], one["bytes"], one["seconds"]) == ("gold", 43, 5, 316224000)
+    assert (len(other["stage"]), "pipeline" in other) == (200, False)
+
+
+def test_a_stage_whose_sum_the_exporter_refuses_is_left_out_alone(
+    plugin: Any, intake: Intake, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work() -> None:
+        for _ in range(2):
+            plugin.report_rows(2**53 - 1, stage="rows")
+            plugin.report_rows(1, bytes=2**52, stage="bytes")
+            plugin.report_rows(1, seconds=316224000, stage="seconds")
+        plugin.report_rows(5, stage="good")
+
+    play(plugin, work)
+    assert [(record["stage"], record["rows"]) for record in intake.records] == [("good", 5)]
+    assert caplog.text.count("for a sum that the exporter refuses") == 3
+
+
+def test_reports_from_many_threads_lose_nothing(plugin: Any, intake: Intake) -> None:
+    interval = sys.getswitchinterval()
+
+    def report() -> None:
+        for _ in range(3000):
+            plugin.report_rows(1)
+
+    def work() -> None:
+        threads = [threading.Thread(target=report) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    sys.setswitchinterval(1e-6)
+    try:
+        play(plugin, work)
+    finally:
+        sys.setswitchinterval(interval)
+    assert [record["rows"] for record in intake.records] == [12000]
+
+
+def test_a_process_that_is_forked_while_another_reports_reports_too(
+    plugin: Any, intake: Intake
+) -> None:
+    with plugin._told.lock:
+        child = multiprocessing.get_context("fork").Process(target=in_a_thread, args=(plugin,))
+        child.start()
+    child.join(30)
+    assert child.exitcode == 0
+
+
+def in_a_thread(plugin: Any) -> None:
+    """Report, in a thread that does not hold what its parent held."""
+    thread = threading.Thread(target=plugin.report_rows, args=(1,), daemon=True)
+    thread.start()
+    thread.join(20)
+    os._exit(thread.is_alive())
+
+
+@pytest.mark.parametrize("part", ["日" * 200, "\U0001f600" * 200, '"' * 200, "x" * 200])
+def test_bodies_are_no_longer_than_the_exporter_takes(
+    plugin: Any, intake: Intake, part: str
+) -> None:
+    def work() -> None:
+        for number in range(64):
+            plugin.report_rows(number, bytes=5, seconds=1.5, pipeline=part, stage=name(number))
+
+    def name(number: int) -> str:
+        return f"{part[:-2]}{number:02}"
+
+    play(plugin, work, dag_id="d" * 250, task_id="日" * 250, run_id=(part * 2)[:250])
+    assert [record["rows"] for record in intake.records] == [*range(64)]
+    assert max(len(push.body) for push in intake.pushes) <= MAX_BYTES
+    decode = Decoder(needs_state=True)
+    assert sum(len(decode(push.body)) for push in intake.pushes) == 64
+    assert len(intake.pushes) > 1
+
+
+anything = st.one_of(
+    st.none(), st.integers(), st.floats(), st.text(), st.booleans(), st.binary(),
+    st.sampled_from([2**53 - 1, 2**53, 316224000, Raises(), Endless()]),
+)  # fmt: skip
+
+
+@given(
+    reports=st.lists(st.tuples(anything, anything, anything, anything, anything), max_size=9),
+    run_id=st.text(min_size=1, max_size=300),
+)
+def test_whatever_is_reported_the_exporter_takes_what_is_sent(
+    plugin: Any, reports: list[tuple[Any, ...]], run_id: str
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_PERF_EXPORTER_URL", "http://exporter")
+        plugin._told.taken()
+        for report in reports:
+            plugin.report_rows(*report)
+        try:
+            records = plugin._records(task_instance(run_id=run_id), "success", plugin._Allowance())
+        except plugin._UnknownError:
+            return
+    for body in plugin._bodies(records) if records else ():
+        assert Decoder(needs_state=True)(body)
+
+
+@pytest.mark.parametrize(
+    "name", [{"dag_id": "a b"}, {"task_id": "x" * 251}, {"run_id": "a\nb"}, {"run_id": ""}], ids=str
+)
+def test_a_try_whose_name_the_exporter_refuses_is_not_told(
+    plugin: Any, intake: Intake, caplog: pytest.LogCaptureFixture, name: dict[str, str]
+) -> None:
+    play(plugin, lambda: plugin.report_rows(1), **name)
+    assert intake.pushes == []
+    assert "rows of this try are unknown: an id" in caplog.text
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         *({"rows": rows} for rows in (-1, 1.5, "7", 2**60, object())),
+        *({"bytes": bytes_} for bytes_ in (2**53, float("nan"), 10**400, Raises(), Endless())),
         *({"seconds": seconds} for seconds in (-0.1, float("nan"), float("inf"), "x", "1e999")),
+        *({"seconds": seconds} for seconds in (316224000.1, 10**400, Raises(), Endless())),
+        *({"pipeline": name} for name in (Raises(), 0, b"gold", "\u2028", "\x9f")),
         *({"stage": stage} for stage in ("x" * 201, "a\nb", "\ud800", 7, ["gold"])),
     ],
     ids=str,
@@ -359,24 +697,31 @@ def test_an_exporter_that_does_not_answer_is_not_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    "url",
     [
-        (f"http://127.0.0.1:{free_port()}", "ConnectionRefusedError"),
-        ("http://127.0.0.1:port", "ValueError"),
-        ("exporter", ""),
+        "exporter", "exporter:10113", "127.0.0.1:10113", "ftp://127.0.0.1", "http://127.0.0.1:port",
+        "http://[bad", "http://:10113", "http://user:s3cret@127.0.0.1:1", "http://s3cret@127.0.0.1",
+        "http://127.0.0.1:99999",
     ],
-)
-def test_an_address_that_is_no_good_is_logged_by_the_kind_of_error(
-    plugin: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    url: str,
-    said: str,
+)  # fmt: skip
+def test_an_address_that_is_none_to_send_to_is_said_in_one_line(
+    plugin: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", url)
+    monkeypatch.setattr(plugin, "_answer", pytest.fail)
     play(plugin, lambda: plugin.report_rows(1))
-    assert "not delivered" in caplog.text
-    assert said in caplog.text
+    assert [record.getMessage() for record in caplog.records] == [
+        "rows are not told: AIRFLOW_PERF_EXPORTER_URL must be an address such as "
+        "http://exporter:10113, without a user"
+    ]
+
+
+def test_an_exporter_that_is_away_is_logged_by_the_kind_of_error(
+    plugin: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", f"http://127.0.0.1:{free_port()}")
+    play(plugin, lambda: plugin.report_rows(1))
+    assert "rows are not delivered to the exporter: ConnectionRefusedError" in caplog.text
 
 
 def test_no_secret_reaches_the_log_or_the_exporter(
@@ -392,7 +737,7 @@ def test_no_secret_reaches_the_log_or_the_exporter(
     play(plugin, lambda: plugin.report_rows(1))
     monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_TOKEN_FILE", "/s3cret")
     play(plugin, lambda: plugin.report_rows(1))
-    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", "http://user:s3cret@127.0.0.1:1/s3cret")
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", "http://127.0.0.1:1/s3cret")
     play(plugin, lambda: plugin.report_rows(1))
     assert "{'INSERT': 1}" in caplog.text
     assert "ValueError" in caplog.text
@@ -407,6 +752,20 @@ def test_an_exporter_that_refuses_is_logged(
         monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", receiver.url)
         play(plugin, lambda: plugin.report_rows(1))
     assert "rows are not delivered to the exporter: 401" in caplog.text
+
+
+def test_what_the_exporter_says_is_wrong_is_one_short_line_of_the_log(
+    plugin: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_TOKEN", "s3cret")
+    said = b"Expected `int` - at `$.rows`.\r\n\x1b[31m\xff s3cret ERROR \xe2\x80\xae" + b"x" * 10**5
+    with closing(Intake(status=400, said=said)) as receiver:
+        monkeypatch.setenv("AIRFLOW_PERF_EXPORTER_URL", receiver.url)
+        play(plugin, lambda: plugin.report_rows(1))
+    (line,) = [record.getMessage() for record in caplog.records]
+    sentence = "Expected `int` - at `$.rows`. [31m\ufffd *** ERROR "
+    start = f"rows are not delivered to the exporter: 400 {sentence}"
+    assert line == start + "x" * (300 - len(sentence))
 
 
 def test_no_error_of_the_plugin_reaches_the_task(
