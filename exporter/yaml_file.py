@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,7 +41,7 @@ class Place:
     def keys(self, node: object, *allowed: str) -> Mapping[str, object]:
         """Return a node's keys and values; only those that are allowed, if any are named."""
         if not isinstance(node, dict) or not node:
-            self.refuse(f"must hold {', '.join(allowed) or 'something by name'}")
+            self.refuse(f"must hold {_some_of(allowed)}")
         for key in node:
             if allowed and key not in allowed:
                 self.below(str(key)).refuse(f"no such key; there are {', '.join(allowed)}")
@@ -53,6 +53,12 @@ class Place:
         if not isinstance(value, str) or not value:
             self.below(key).refuse("must be given, as one value")
         return value
+
+
+def _some_of(keys: Sequence[str]) -> str:
+    if not keys:
+        return "something by name"
+    return f"some of {', '.join(keys)}"
 
 
 def tree(path: Path, origin: str) -> object:

@@ -13,6 +13,8 @@ from exporter.errors import SourceUnavailableError
 from exporter.insight.baselines.baseline import Baseline, Key
 from exporter.insight.baselines.present import Present, Scraped, read_names
 
+DEFAULT_PATH = "/metrics"
+"""Where a URL names no path."""
 MAX_BYTES = 64 * 2**20
 MAX_SERIES = 200_000
 """Of those that tell something of baselines."""
@@ -22,7 +24,8 @@ _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 def actuals(client: Client, baselines: Iterable[Baseline], metric_prefix: str) -> dict[Key, float]:
     """Scrape once; raise SourceUnavailableError when that is no scrape of an exporter."""
-    text = client.good_answer(client.to.target, _ACCEPT, MAX_BYTES).decode("utf-8", "replace")
+    target = DEFAULT_PATH if client.to.target == "/" else client.to.target
+    text = client.good_answer(target, _ACCEPT, MAX_BYTES).decode("utf-8", "replace")
     wanted = read_names(metric_prefix) | {catalogue.BUILD_INFO.name}
     try:
         found = scraped(text, wanted)

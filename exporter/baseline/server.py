@@ -8,12 +8,15 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from exporter import catalogue
 from exporter.baseline.client import Client
 from exporter.errors import ConfigError, SourceUnavailableError
 from exporter.insight.baselines.baseline import Baseline, Key
 from exporter.insight.baselines.queries import Series, actual
 
 MAX_BYTES = 2**20
+# As far back as windows go: the past of an exporter that is away is there.
+_INSTALLATIONS = f"count by (airflow) (last_over_time({catalogue.BUILD_INFO.name}[7d]))"
 _JSON = "application/json"
 _REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -21,8 +24,8 @@ _REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
 def actuals(client: Client, baselines: Iterable[Baseline], series: Series) -> dict[Key, float]:
     """Ask for every baseline; raise SourceUnavailableError.
 
-    Raises ConfigError where several installations answer and none is chosen, or where Prometheus
-    refuses a query, as it does for a regular expression that only Python knows.
+    Raises ConfigError where several installations answer and none is chosen, where there is none
+    of the chosen name, or where Prometheus refuses a query.
     """
     found = {}
     for each in baselines:
@@ -34,7 +37,18 @@ def actuals(client: Client, baselines: Iterable[Baseline], series: Series) -> di
             raise ConfigError(message)
         for value in values.values():
             found[each.key] = value
+    if not found and series.airflow is not None:
+        _require_installation(client, series.airflow)
     return found
+
+
+def _require_installation(client: Client, name: str) -> None:
+    """Raise ConfigError for an installation that nothing was scraped of: a slip."""
+    there = {labels.get("airflow", "") for labels, _ in vector(client, _INSTALLATIONS, "--airflow")}
+    if name not in there:
+        names = ", ".join(sorted(there - {""}))[:200] or "none with this label"
+        message = f"--airflow {name}: {client.to} knows no such installation; there are {names}"
+        raise ConfigError(message)
 
 
 def vector(

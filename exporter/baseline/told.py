@@ -24,9 +24,10 @@ def actuals(path: Path, origin: str, known: Collection[Key]) -> dict[Key, float]
     content = files.content(path, origin)
     try:
         tree = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
+    except _TwiceError as error:
+        _refuse(path, str(error), "is given twice")
     except (ValueError, RecursionError):
-        message = f"{path}: is not valid JSON"
-        raise ConfigError(message) from None
+        _refuse(path, "", "is not valid JSON")
     found = {}
     for key, value in _entries(path, tree):
         if key not in known:
@@ -34,6 +35,10 @@ def actuals(path: Path, origin: str, known: Collection[Key]) -> dict[Key, float]
         if value is not None:
             found[key] = _amount(path, key, value)
     return found
+
+
+class _TwiceError(ValueError):
+    """An object holds a key twice: one of the two would be lost without a word."""
 
 
 def _entries(path: Path, tree: object) -> Iterator[tuple[Key, Any]]:
@@ -63,9 +68,11 @@ def _refuse(path: Path, where: str, problem: str) -> NoReturn:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _TwiceError(key)
+        found[key] = value
     return found
 
 

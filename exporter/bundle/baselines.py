@@ -26,7 +26,9 @@ def _actual(baseline: Baseline, series: queries.Series) -> Record:
     key = baseline.key
     values = (key.scope.value, key.name, key.metric, baseline.direction.value)
     labels = tuple(zip(catalogue.BASELINE, values, strict=True))
-    return Record(ACTUAL, queries.actual(baseline, series), labels)
+    # Names of thresholds begin with $, and names that a user gave may hold one.
+    expression = queries.actual(baseline, series).replace("$", "$$")
+    return Record(ACTUAL, expression, labels)
 
 
 def _headroom() -> Iterator[Record]:

@@ -59,6 +59,8 @@ def _rule(origin: str, given: object) -> Rule:
     texts = {key: _text(f"{origin}.{key}", value) for key, value in found.items()}
     if not texts.keys() & set(_PATTERNS):
         _refuse(origin, "needs dag or task: a regular expression for the whole id")
+    if not texts.keys() - {"dag"}:
+        _refuse(origin, "says nothing of the DAG's tasks: needs pipeline, stage or task")
     dag, task = (_pattern(f"{origin}.{key}", texts.get(key)) for key in _PATTERNS)
     return Rule(dag, task, texts.get("pipeline"), texts.get("stage"))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from exporter import values, yaml_file
+from exporter.insight.baselines import dialect
 from exporter.insight.baselines.baseline import METRICS, Baseline, Direction, Key, Match, Scope
 from exporter.yaml_file import Place
 
@@ -65,6 +66,8 @@ def _of_name(place: Place, scope: Scope, name: str, node: object) -> Iterator[Ba
 
 
 def _baseline(place: Place, key: Key, node: object, match: Match | None) -> Baseline:
+    if not node:
+        place.refuse(f"must hold min or max, and {', '.join(_FURTHER)}")
     terms = place.keys(node, *(each.value for each in Direction), *_FURTHER)
     directions = [each for each in Direction if each.value in terms]
     if len(directions) != 1:
@@ -109,7 +112,7 @@ def _match(place: Place, node: object) -> Match:
 def _pattern(place: Place, node: Node, key: str) -> str:
     text = place.text(node, key)
     try:
-        values.pattern(text)
+        dialect.compiled(text)
     except ValueError as error:
         place.below(key).refuse(f"must be {error}")
     return text

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from exporter import catalogue
+from exporter.insight.baselines import dialect
 from exporter.insight.baselines.baseline import RATES, Baseline, Key, Match
 
 _MIB: Final = 2**20
@@ -96,6 +96,6 @@ def _task(series: Scraped) -> Task:
 
 def _matches(match: Match, labels: Labels) -> bool:
     return all(
-        pattern is None or re.fullmatch(pattern, labels.get(label, ""))
+        pattern is None or dialect.compiled(pattern).fullmatch(labels.get(label, ""))
         for label, pattern in (("container", match.container), ("pod", match.pod))
     )

@@ -71,7 +71,8 @@ def actual(baseline: Baseline, series: Series) -> str:
 
 def quoted(text: str) -> str:
     """Return a text as PromQL and YAML write it."""
-    return json.dumps(text)
+    # JSON would write what is beyond 16 bits as two halves, which Go does not take.
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _rate(baseline: Baseline, series: Series) -> str:

@@ -260,19 +260,39 @@ def test_another_installation_knows_nothing(server) -> None:
     chosen = baseline("--prometheus", server.url, "--airflow", "production", "--format", "json")
     other = baseline("--prometheus", server.url, "--airflow", "test", "--format", "json")
     assert (len(judged(chosen)), chosen.exit_code) == (4, 1)
-    assert (judged(other), other.exit_code) == ({}, 0)
+    assert (other.exit_code, other.stdout) == (2, "")
+    assert f"--airflow test: {server.url} knows no such installation" in other.stderr
+    assert other.stderr.rstrip().endswith("; there are production")
 
 
-def test_what_only_python_understands_is_refused_with_its_query(server, tmp_path) -> None:
-    file = tmp_path / "baselines.yml"
-    terms = "max: 1, tolerance: 0, aggregation: max, window: 1h"
-    file.write_text(
-        f"components: {{x: {{match: {{pod: 'a(?=b)'}}, memory_mib: {{{terms}}}}}}}", "utf-8"
-    )
-    result = baseline("--prometheus", server.url, "--baselines.file", str(file))
+def test_an_installation_that_is_there_and_has_no_data_is_unknown() -> None:
+    def behave(sock: socket.socket, closing: Event) -> None:
+        is_asked = "build_info" in several.seen[-1].line
+        result = [{"metric": {"airflow": "idle"}, "value": [0, "1"]}] if is_asked else []
+        body = json.dumps({"data": {"resultType": "vector", "result": result}}).encode()
+        answers(200, body)(sock, closing)
+
+    with Stub(behave) as several:
+        idle = baseline("--prometheus", several.url, "--airflow", "idle", "--format", "json")
+        typo = baseline("--prometheus", several.url, "--airflow", "idel")
+    assert (judged(idle), idle.exit_code) == ({}, 0)
+    assert typo.exit_code == 2
+
+
+def test_a_query_that_is_refused_is_named() -> None:
+    with Stub(answers(400)) as server:
+        result = baseline("--prometheus", server.url)
     assert result.exit_code == 2
-    assert "component x memory_mib: " in result.stderr
+    assert "stage bronze rate_mbps: " in result.stderr
     assert "refuses its query: max by (airflow)" in result.stderr
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+def test_a_url_without_a_path_means_metrics(path) -> None:
+    with Stub(exporter(1024)) as live:
+        result = baseline("--url", f"{live.url}{path}", "--format", "json")
+        assert live.seen[0].line.startswith("GET /metrics ")
+    assert ("bronze", "rate_mbps") in judged(result)
 
 
 def test_of_several_installations_one_must_be_chosen(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_actuals_are_told_by_scope_name_and_metric(tmp_path):
         ("[" * 30000, "is not valid JSON"),
         (bronze("NaN"), "is not valid JSON"),
         (bronze("1" * 5000), "is not valid JSON"),
-        (bronze('1, "rate_mbps": 2'), "is not valid JSON"),
+        (bronze('1, "rate_mbps": 2'), "rate_mbps: is given twice"),
         ("[]", "must hold something by name"),
         ('{"stage": {}}', "stage: no such key; there are stages, components"),
         ('{"stages": 1}', "stages: must hold something by name"),

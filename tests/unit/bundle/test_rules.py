@@ -215,3 +215,11 @@ def test_a_prometheus_rule_and_one_file_hold_what_the_files_hold():
 def test_what_is_no_label_is_refused(label):
     with pytest.raises(ConfigError, match=r"--label .*: must be name=value"):
         rules.asked(Settings(), form=rules.Form.CUSTOM_RESOURCE, labels=[label])
+
+
+def test_a_match_of_the_user_may_hold_a_dollar_sign(tmp_path):
+    file = tmp_path / "baselines.yml"
+    terms = "{max: 1, tolerance: 0, aggregation: max, window: 1h}"
+    file.write_text(f"components: {{x: {{match: {{pod: 'a$b'}}, memory_mib: {terms}}}}}")
+    files = rules.pages(baselines(file), rules.Terms())
+    assert 'pod=~"a$b"' in files["baselines.yml"]

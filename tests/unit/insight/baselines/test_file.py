@@ -86,12 +86,12 @@ def test_a_file_tells_every_term(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "must hold stages, components"),
-        ("[]", "must hold stages, components"),
+        ("", "must hold some of stages, components"),
+        ("[]", "must hold some of stages, components"),
         ("stage: {}", "stage: no such key; there are stages, components"),
         ("stages: {}", "stages: must hold something by name"),
-        ("stages: {bronze: 7}", "stages.bronze: must hold rate_mbps, rows_per_second, cpu_cores, "
-                                "memory_mib"),
+        ("stages: {bronze: 7}", "stages.bronze: must hold some of rate_mbps, rows_per_second, "
+                                "cpu_cores, memory_mib"),
         ('stages: {"a b": {}}', "stages.a b: a name is up to 63 letters, digits, _ . and -"),
         ("stages: {bronze: {rate_mpbs: {}}}", "stages.bronze.rate_mpbs: no such key; there are "
                                               "rate_mbps, rows_per_second, cpu_cores, memory_mib"),
@@ -115,8 +115,12 @@ def test_a_file_tells_every_term(tmp_path):
         (of_bronze(f"min: 1, {TERMS}".replace("15m", "59s")), "window: must be whole seconds"),
         (of_bronze(f"min: 1, {TERMS}".replace("15m", "8d")), "window: must be whole seconds"),
         (of_bronze(f"min: 1, {TERMS}".replace("15m", "90.5s")), "window: must be whole seconds"),
-        (of_scheduler(""), "components.scheduler.match: must hold container, pod"),
-        (of_scheduler(", match: {}"), "scheduler.match: must hold container, pod"),
+        (of_scheduler(""), "components.scheduler.match: must hold some of container, pod"),
+        (of_scheduler(", match: {}"), "scheduler.match: must hold some of container, pod"),
+        (of_bronze(""), "rate_mbps: must hold min or max, and tolerance, aggregation, window"),
+        (of_scheduler(", match: {pod: 'a(?=b)'}"), "match.pod: must be a regular expression that "
+                                                   "Prometheus and Python read alike: what begins "
+                                                   "at character 3 is not"),
         (of_scheduler(", match: {name: x}"), "match.name: no such key; there are container, pod"),
         (of_scheduler(", match: {container: '('}"), "match.container: must be a regular expr"),
         (of_scheduler(", match: {pod: ''}"), "match.pod: must be given, as one value"),

@@ -76,7 +76,7 @@ basic_auth_users:
     ("text", "said"),
     [
         ("rate_limit: {}", "rate_limit: no such key; there are tls_server_config, http_server"),
-        ("tls_server_config: yes", "tls_server_config: must hold cert_file, key_file, "),
+        ("tls_server_config: yes", "tls_server_config: must hold some of cert_file, key_file, "),
         ("tls_server_config: {cert_file: a}", "tls_server_config.key_file: must be given"),
         ("tls_server_config: {cert: x}", "tls_server_config.cert: no such key; there are cert_fi"),
         (TLS + "min_version: TLS11}", "min_version: 'TLS11' is none of TLS12, TLS13"),
