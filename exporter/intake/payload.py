@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from exporter.errors import RejectedError
-from exporter.rows.claim import MAX_AMOUNT, MAX_NAME, MAX_SECONDS, Claim, Source, TryId
+from exporter.rows.claim import MAX_AMOUNT, MAX_SECONDS, Claim, Source, TryId
+from exporter.rows.names import ALLOWED, MAX_NAME, is_name
 
 MAX_REPORTS = 64
 """Most reports in one body: a try may write for several stages."""
@@ -122,6 +123,9 @@ class Decoder:
         claim = _claim(record)
         if claim is None and any(each is not None for each in (record.rows, record.bytes)):
             yield ".source", "A sidecar tells what a try used, not rows or bytes"
+        for field, name in (("pipeline", record.pipeline), ("stage", record.stage)):
+            if name is not None and not is_name(name):
+                yield f".{field}", f"Expected {ALLOWED}"
         tells_data = claim is not None and claim.tells
         if not tells_data and not _use(record).tells:
             yield "", "Tells neither rows or bytes nor what the try used"

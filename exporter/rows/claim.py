@@ -10,8 +10,6 @@ from typing import NamedTuple, TypeVar
 MAX_AMOUNT = 2**53 - 1
 """Most rows or bytes of one claim: up to here a counter is exact."""
 MAX_SECONDS = 10 * 366 * 86400.0
-MAX_NAME = 200
-"""Longest pipeline or stage, in characters."""
 
 N = TypeVar("N", int, float)
 

@@ -20,7 +20,8 @@ import msgspec
 
 from exporter.errors import RejectedError
 from exporter.rows.claim import Claim, Source, TryId
-from exporter.rows.stages import stage_named
+from exporter.rows.names import is_name
+from exporter.rows.stages import UNKNOWN, stage_named
 
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes of one file, or of what a Cosmos XCom inflates to."""
@@ -91,8 +92,8 @@ class Invocation:
     @property
     def project(self) -> str:
         """The project that most of what was written belongs to."""
-        projects = Counter(node.project for node in self.nodes)
-        return projects.most_common(1)[0][0] if projects else ""
+        projects = Counter(node.project for node in self.nodes if is_name(node.project))
+        return projects.most_common(1)[0][0] if projects else UNKNOWN
 
 
 def invocation(data: bytes) -> Invocation:

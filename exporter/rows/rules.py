@@ -21,7 +21,7 @@ from typing import NoReturn
 
 from exporter import yaml_file
 from exporter.errors import ConfigError
-from exporter.rows.claim import MAX_NAME
+from exporter.rows.names import ALLOWED, MAX_NAME, is_name
 from exporter.rows.stages import Rule
 from exporter.rows.told import Names
 from exporter.values import pattern
@@ -61,6 +61,9 @@ def _rule(origin: str, given: object) -> Rule:
         _refuse(origin, "needs dag or task: a regular expression for the whole id")
     if not texts.keys() - {"dag"}:
         _refuse(origin, "says nothing of the DAG's tasks: needs pipeline, stage or task")
+    for key in texts.keys() & set(_PLACES):
+        if not is_name(texts[key]):
+            _refuse(f"{origin}.{key}", f"must be {ALLOWED}")
     dag, task = (_pattern(f"{origin}.{key}", texts.get(key)) for key in _PATTERNS)
     return Rule(dag, task, texts.get("pipeline"), texts.get("stage"))
 

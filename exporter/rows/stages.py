@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.rows.claim import Claim
+from exporter.rows.names import is_name
 
 UNKNOWN = "unknown"
 """The stage that nothing names."""
@@ -82,7 +83,7 @@ def place(
     pipelines = (
         pipeline,
         *(rule.pipeline for rule in matching),
-        *(tag[len(_PIPELINE_TAG) :] for tag in tags if tag.startswith(_PIPELINE_TAG)),
+        *(name for tag in tags if is_name(name := _pipeline_tagged(tag))),
     )
     stages = (
         stage,
@@ -91,6 +92,10 @@ def place(
         stage_named(task_id),
     )
     return Place(next(filter(None, pipelines), dag_id), next(filter(None, stages), UNKNOWN))
+
+
+def _pipeline_tagged(tag: str) -> str:
+    return tag[len(_PIPELINE_TAG) :].strip() if tag.startswith(_PIPELINE_TAG) else ""
 
 
 def stage_named(name: str) -> str | None:

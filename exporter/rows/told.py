@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from exporter.rows.claim import MAX_AMOUNT, MAX_NAME, MAX_SECONDS, Claim, Source
+from exporter.rows.claim import MAX_AMOUNT, MAX_SECONDS, Claim, Source
+from exporter.rows.names import is_name
 
 T = TypeVar("T")
 RETURN_VALUE = "return_value"
@@ -92,9 +93,8 @@ def seconds(value: object) -> float | None:
 
 def name(value: object) -> str | None:
     """Return the name of a pipeline or a stage; None for what cannot be one."""
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_NAME:
-        return None
-    return value.strip()
+    text = value.strip() if isinstance(value, str) else ""
+    return text if is_name(text) else None
 
 
 def _object(value: object) -> Mapping[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Final
 from exporter import values, yaml_file
 from exporter.insight.baselines import dialect
 from exporter.insight.baselines.baseline import METRICS, Baseline, Direction, Key, Match, Scope
+from exporter.rows.names import ALLOWED, is_name
 from exporter.yaml_file import Place
 
 SECTIONS: Final = {"stages": Scope.STAGE, "components": Scope.COMPONENT}
@@ -18,7 +19,7 @@ SECTIONS: Final = {"stages": Scope.STAGE, "components": Scope.COMPONENT}
 _SHIPPED: Final = Path(__file__).with_name("default.yml")
 _MATCH: Final = "match"
 _FURTHER: Final = ("tolerance", "aggregation", "window")
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_COMPONENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _MOST: Final = 500
 """Each is a query; and three series."""
@@ -44,15 +45,17 @@ def baselines(path: Path | None, origin: str = "--baselines.file") -> tuple[Base
 def _sections(place: Place, tree: object) -> Iterator[Baseline]:
     for section, names in place.keys(tree, *SECTIONS).items():
         at = place.below(section)
-        for name, metrics in _named(at, names).items():
+        for name, metrics in _named(at, SECTIONS[section], names).items():
             yield from _of_name(at.below(name), SECTIONS[section], name, metrics)
 
 
-def _named(place: Place, node: object) -> Node:
+def _named(place: Place, scope: Scope, node: object) -> Node:
     found = place.keys(node)
-    for name in found:
-        if not _NAME.fullmatch(str(name)):
-            place.below(str(name)).refuse("a name is up to 63 letters, digits, _ . and -")
+    for name in map(str, found):
+        if scope is Scope.STAGE and not is_name(name):
+            place.below(name).refuse(f"a stage is {ALLOWED}")
+        if scope is Scope.COMPONENT and not _COMPONENT.fullmatch(name):
+            place.below(name).refuse("a component is up to 63 letters, digits, _ . and -")
     return found
 
 

@@ -90,6 +90,11 @@ WRONG: list[tuple[str, str]] = [
         for field in ("dag_id", "task_id", "run_id", "pipeline", "stage", "id")
         for value in ('""', '"a\\nb"', '"a\\u0000"', '"a\\u2028"', "7")
     ),
+    *(
+        (field, value)
+        for field in ("pipeline", "stage")
+        for value in ('"__other__"', '"a\\u200bb"', '"\\u202egold"', '" a"')
+    ),
     ("dag_id", '"two words"'), ("task_id", '"a/b"'), ("dag_id", '"x\\n"'),
     ("state", '"running"'), ("source", '"xcom"'),
 ]  # fmt: skip

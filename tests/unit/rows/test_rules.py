@@ -64,6 +64,11 @@ def test_an_empty_file_says_nothing(text: str, written: Path) -> None:
         ("tasks: [a]", "tasks[0]: must be a map of dag, task, pipeline, stage"),
         ("tasks: [{dag: '(', stage: x}]", "tasks[0].dag: is not a regular expression"),
         ("tasks: [{stage: x}]", "tasks[0]: needs dag or task"),
+        ("tasks: [{dag: x, stage: __other__}]", "tasks[0].stage: must be 1 to 200 characters that"),
+        (
+            'tasks: [{dag: x, pipeline: "a\\u200b"}]',
+            "tasks[0].pipeline: must be 1 to 200 characters",
+        ),
         ("tasks: [{dag: x}]", "tasks[0]: says nothing of the DAG's tasks: needs pipeline, stage"),
         ("tasks: [{dag: x, stage: [y]}]", "tasks[0].stage: must be a text"),
         ("tasks: [{dag: x, stag: y}]", "tasks[0]: stag: no such key"),

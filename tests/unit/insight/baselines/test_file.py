@@ -66,7 +66,7 @@ def test_a_file_tells_every_term(tmp_path):
     rate, cpu = read(
         """
         stages:
-          raw.v2: {rows_per_second: {min: 1.5, tolerance: 0, aggregation: ratio, window: 2h}}
+          'Röh "v2" $1': {rows_per_second: {min: 1.5, tolerance: 0, aggregation: ratio, window: 2h}}
         components:
           api:
             match: {container: 'a|b', pod: 'c.*'}
@@ -74,7 +74,7 @@ def test_a_file_tells_every_term(tmp_path):
         """,
         tmp_path,
     )
-    assert rate.key == Key(Scope.STAGE, "raw.v2", "rows_per_second")
+    assert rate.key == Key(Scope.STAGE, 'Röh "v2" $1', "rows_per_second")
     assert (rate.direction, rate.target, rate.tolerance_ratio) == (MIN, 1.5, 0)
     assert (rate.aggregation, rate.window_seconds, rate.match) == ("ratio", 7200, None)
     assert cpu.key == Key(Scope.COMPONENT, "api", "cpu_cores")
@@ -92,7 +92,10 @@ def test_a_file_tells_every_term(tmp_path):
         ("stages: {}", "stages: must hold something by name"),
         ("stages: {bronze: 7}", "stages.bronze: must hold some of rate_mbps, rows_per_second, "
                                 "cpu_cores, memory_mib"),
-        ('stages: {"a b": {}}', "stages.a b: a name is up to 63 letters, digits, _ . and -"),
+        ('stages: {"__other__": {}}', "stages.__other__: a stage is 1 to 200 characters that can "
+                                      "be seen, and not __other__"),
+        ('stages: {"a\\u202eb": {}}', "a stage is 1 to 200 characters that can be seen"),
+        ('components: {"a b": {}}', "components.a b: a component is up to 63 letters, digits, _ ."),
         ("stages: {bronze: {rate_mpbs: {}}}", "stages.bronze.rate_mpbs: no such key; there are "
                                               "rate_mbps, rows_per_second, cpu_cores, memory_mib"),
         ("stages: {bronze: {match: {}}}", "stages.bronze.match: no such key"),
