@@ -100,6 +100,8 @@ class Connection(asyncio.BufferedProtocol):
         self._pending = None
         self._release()
         self._traffic.leave(self)
+        # With TLS, Python 3.10 would take it for forgotten.
+        self._transport.close()
 
     # What the server tells.
 

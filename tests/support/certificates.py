@@ -35,6 +35,7 @@ class Authority:
         self._number = 0
         _openssl(
             "req", "-x509", *_CURVE, "-days", "30", "-subj", f"/CN={name}",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
             "-keyout", self._key, "-out", self.cert,
         )  # fmt: skip
 
@@ -42,7 +43,7 @@ class Authority:
         """Issue a certificate for `names` (OpenSSL's form); one of 0 days has expired."""
         cert, key = self._directory / f"{name}.crt", self._directory / f"{name}.key"
         request, extensions = cert.with_suffix(".csr"), cert.with_suffix(".ext")
-        extensions.write_text(f"subjectAltName={names}\n")
+        extensions.write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
         self._number += 1
         _openssl("req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         _openssl(

@@ -107,12 +107,20 @@ def context(of: Tls) -> ssl.SSLContext:
     if not of.our_order:
         made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     if of.curve is not None:
-        made.set_ecdh_curve(of.curve)
+        _hold_to(made, of.place.below("curve_preferences"), of.curve)
     _load_own(made, of)
     if of.client_ca_file is not None:
         _load_authorities(made, of.place.below("client_ca_file"), of.client_ca_file)
     made.verify_mode = of.clients
     return made
+
+
+def _hold_to(made: ssl.SSLContext, place: Place, curve: str) -> None:
+    try:
+        made.set_ecdh_curve(curve)
+    except (ssl.SSLError, ValueError):
+        # Whether it can be held to X25519 depends on Python and OpenSSL.
+        place.refuse(f"this Python cannot be held to {curve}")
 
 
 def _load_own(made: ssl.SSLContext, of: Tls) -> None:
