@@ -140,7 +140,7 @@ def test_another_first_word_for_every_family_of_containers(docker, tmp_path):
 def test_without_cgroup_files_the_engine_tells_only_if_it_may(docker, tmp_path):
     docker.run("works", ["sleep", "600"])
     (tmp_path / "empty").mkdir()
-    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "1").mkdir(parents=True)
     nothing = (
         "--path.cgroupfs", str(tmp_path / "empty"), "--path.procfs", str(tmp_path / "proc"),
     )  # fmt: skip
