@@ -68,7 +68,7 @@ bench-exposition: $(STAMP) ## cost of a scrape of LINES lines (default 100009) b
 	$(BIN)/python -m bench.exposition --lines $(LINES)
 
 airflow-test: $(STAMP) ## install real Airflow VERSIONS and dbt, run DAGs, compare with the database
-	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow tests/airflow tests/dbt
+	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow $(OPTIONS) tests/airflow tests/dbt
 
 exactness: $(STAMP) ## chaos writers against the counting rules: SEEDS seeds of TRIES tries a schema
 	$(BIN)/python -m tests.exactness --seeds $(SEEDS) --tries $(TRIES) --schema 3.3 --schema 2.11
