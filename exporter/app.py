@@ -74,7 +74,6 @@ class App:
         self._redactor = redactor
         self._reload_good = True
         self._reloads: deque[Future[bool]] = deque()
-        self._wake: socket.socket
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
         self._tally = Tally()
@@ -86,14 +85,7 @@ class App:
         self._door = web.door(settings, self._clock)
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
-            self._store = Store(
-                catalogue.FAMILIES,
-                _limits(settings),
-                self._ledger,
-                self._clock,
-                disabled=settings.disabled,
-                renamed=catalogue.renamed(settings.metric_prefix),
-            )
+            self._store = _store(settings, self._ledger, self._clock)
             self._sampler = Sampler(self._store, self._clock, self._own_samples)
             self._sources = Sources(
                 environ, redactor, self._store, self._clock, lambda: (self._settings, self._rules)
@@ -270,6 +262,17 @@ def _forwarder(settings: Settings) -> Forwarder | None:
     from exporter.parts.tasks import forwarder  # noqa: PLC0415 - for those who use it
 
     return forwarder(settings, settings.forward_url)
+
+
+def _store(settings: Settings, ledger: Ledger, clock: Clock) -> Store:
+    return Store(
+        catalogue.FAMILIES,
+        _limits(settings),
+        ledger,
+        clock,
+        disabled=settings.disabled,
+        renamed=catalogue.renamed(settings.metric_prefix),
+    )
 
 
 def _limits(settings: Settings) -> Limits:
