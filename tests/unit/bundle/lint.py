@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporter import catalogue
 from exporter.bundle.dashboards import all_dashboards
-from exporter.catalogue import Kind
+from tests.support.known_series import OF_TARGETS, exposed, known
 from tests.support.promql_names import groupings, ranged, selectors
 
 Model = dict[str, Any]
@@ -25,9 +23,6 @@ UNITS = {
     "Bps", "MBs", "bytes", "decbytes", "percent", "percentunit", "rowsps", "s", "short",
 }  # fmt: skip
 TYPES = {"stat", "timeseries", "bargauge", "table", "row"}
-OF_PROMETHEUS = {"ALERTS", "up", "scrape_duration_seconds", "scrape_samples_scraped"}
-OF_TARGETS = {"airflow", "job", "instance", "pod", "container", "endpoint", "service", "node"}
-OF_ALERTS = {"alertname", "alertstate", "severity"}
 PROCESS = "process_"
 COUNTING = {"rate", "irate", "increase"}
 
@@ -48,33 +43,6 @@ def queries(model: Model) -> Iterator[tuple[str, str]]:
 def variables(model: Model) -> dict[str, Model]:
     """Return the variables by their names."""
     return {each["name"]: each for each in model["templating"]["list"]}
-
-
-def recorded() -> dict[str, set[str]]:
-    """Return the names of the recording rules, with labels that their results may have."""
-    names: dict[str, set[str]] = {}
-    for path in (ROOT / "grafana/rules").glob("*.yml"):
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            for rule in group["rules"]:
-                if "record" in rule:
-                    labels = names.setdefault(rule["record"], {"airflow"})
-                    labels.update(rule.get("labels", {}))
-                    labels.update(each for _, some in groupings(rule["expr"]) for each in some)
-    return names
-
-
-def known() -> dict[str, set[str]]:
-    """Return the labels of every sample name that a query may use."""
-    names: dict[str, set[str]] = {}
-    for family in catalogue.FAMILIES:
-        labels = set(family.labels) | OF_TARGETS
-        if family.kind is Kind.HISTOGRAM:
-            names[f"{family.name}_bucket"] = labels | {"le"}
-            names[f"{family.name}_sum"] = names[f"{family.name}_count"] = labels
-        else:
-            names[family.name] = labels
-    names |= dict.fromkeys(OF_PROMETHEUS, OF_TARGETS | OF_ALERTS)
-    return names | recorded()
 
 
 def of_guide(title: str) -> bool:
@@ -136,7 +104,7 @@ def panels_are_told(model: Model) -> Iterator[str]:
 def selectors_are_narrowed(model: Model) -> Iterator[str]:
     """target-job, target-instance, and the installation; joined infos only by the last."""
     wanted = {"airflow", "job", "instance"}
-    joined = {*recorded(), "ALERTS", catalogue.DAG_INFO.name}
+    joined = {*(known().keys() - exposed().keys()), "ALERTS", catalogue.DAG_INFO.name}
     for title, expression in queries(model):
         if of_guide(title):
             continue
