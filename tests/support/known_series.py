@@ -26,6 +26,12 @@ def bundled_rules() -> list[dict[str, Any]]:
     ]
 
 
+def selector(rule: dict[str, Any]) -> str:
+    """Return the selector of what a recording rule records."""
+    matchers = ", ".join(f'{name}="{value}"' for name, value in rule.get("labels", {}).items())
+    return f"{rule['record']}{{{matchers}}}"
+
+
 def exposed() -> dict[str, set[str]]:
     """Return the labels of every sample name that is scraped."""
     names = {name: set(OF_TARGETS) for name in OF_PROMETHEUS}

@@ -9,6 +9,7 @@ from time import sleep, time
 
 import pytest
 
+from tests.support.known_series import bundled_rules, selector
 from tests.support.platform import (
     alive,
     dumped,
@@ -32,8 +33,11 @@ DAY_SECONDS = 86_400
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory) -> Iterator[Prometheus]:
-    """Serve what was scraped: `north` by two exporters of each kind, `south` by one."""
+def _scraped(tmp_path_factory) -> Iterator[tuple[Prometheus, float]]:
+    """Serve what was scraped, and what every recording rule made of it at one moment.
+
+    `north` is served by two exporters of each kind, `south` by one.
+    """
     require(prometheus_binary(), NO_PROMETHEUS)
     live, past = (tmp_path_factory.mktemp(name) for name in ("live", "past"))
     with alive(live) as targets, Prometheus(live, targets, "north"):
@@ -45,12 +49,22 @@ def prometheus(tmp_path_factory) -> Iterator[Prometheus]:
     recorded = hourly(north, until=time())
     samples += [*recorded, *labelled(recorded, airflow="south")]
     with served(samples, past, hurried(RULES, past)) as server:
-        for last in ("baseline:headroom:ratio", "dag_task:airflow_task_duration_seconds:mean7d"):
-            server.wait_for(f"count by (airflow) ({last})", 2, timeout=150)
-        yield server
+        for rule in bundled_rules():
+            if "record" in rule:
+                server.wait_for(f"count by (airflow) ({selector(rule)})", 2, timeout=150)
+        moment = time()
+    # The rules have been worked out: again and again would take a fifth of a core from all tests.
+    with Prometheus(past, [], "") as server:
+        yield server, moment
 
 
 @pytest.fixture(scope="session")
-def at(prometheus) -> float:
-    """Return one moment for all questions."""
-    return time()
+def prometheus(_scraped) -> Prometheus:
+    """Return a server that knows a scraped past and what the rules recorded of it."""
+    return _scraped[0]
+
+
+@pytest.fixture(scope="session")
+def at(_scraped) -> float:
+    """Return the moment for all questions: the last at which the rules were worked out."""
+    return _scraped[1]

@@ -9,7 +9,7 @@ from exporter.bundle import rules, thresholds
 from exporter.insight.baselines.file import baselines
 from tests.integration.bundle.alike import assert_alike
 from tests.integration.bundle.conftest import STRETCHED
-from tests.support.known_series import bundled_rules
+from tests.support.known_series import bundled_rules, selector
 
 pytestmark = pytest.mark.timeout(300)
 RECORDS = [each for each in bundled_rules() if "record" in each]
@@ -84,9 +84,7 @@ def as_north(result):
 def test_a_recording_rule_has_a_result_in_which_neither_exporters_nor_installations_add_up(
     prometheus, at, rule
 ):
-    labels = rule.get("labels", {})
-    matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
-    result = prometheus.query(f"{rule['record']}{{{matchers}}}", at)
+    result = prometheus.query(selector(rule), at)
     north, south = (of(airflow, result) for airflow in ("north", "south"))
     assert north
     # Of the one by two exporters, of the other by one.
