@@ -45,6 +45,7 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/airflow-perf-exporter bundle reference --check docs
 	$(BIN)/airflow-perf-exporter bundle rules --check grafana/rules
 	$(BIN)/airflow-perf-exporter bundle dashboards --check grafana/dashboards
+	$(BIN)/airflow-perf-exporter bundle grants --check deploy/sql
 
 bench: bench-db bench-containers bench-exposition $(PRODUCTION)/.complete ## print what a sample and a scrape cost
 	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
@@ -76,10 +77,11 @@ exactness: $(STAMP) ## chaos writers against the counting rules: SEEDS seeds of 
 schemas: $(STAMP) ## record the tables of real Airflow versions again
 	$(BIN)/python -m tests.airflow.record_schemas
 
-docs: $(STAMP) ## write the reference pages, the rules and the dashboards from the code
+docs: $(STAMP) ## write the reference pages, rules, dashboards and grants from the code
 	$(BIN)/airflow-perf-exporter bundle reference --write docs
 	$(BIN)/airflow-perf-exporter bundle rules --write grafana/rules
 	$(BIN)/airflow-perf-exporter bundle dashboards --write grafana/dashboards
+	$(BIN)/airflow-perf-exporter bundle grants --write deploy/sql
 
 golden: $(STAMP) ## write the golden scrape again; read its diff
 	$(BIN)/python -m pytest -q tests/scrape --update-golden

@@ -113,6 +113,33 @@ def dashboards(
     _bundled(pages, write, check, alone=True)
 
 
+@bundle.command()
+@_write_or_check
+@click.option(
+    "--role", metavar="NAME", default="airflow_reader", show_default=True,
+    help="The role, made where it is missing.",
+)  # fmt: skip
+@click.option(
+    "--schema", metavar="NAME", default="public", show_default=True,
+    help="The schema of Airflow's tables.",
+)  # fmt: skip
+@click.option(
+    "--with", "extras", type=click.Choice(["xcom", "serialized_dag"]), multiple=True,
+    help="Grant this as well: rows that tasks return, paths in report. May be repeated.",
+)  # fmt: skip
+def grants(
+    write: str | None, check: str | None, role: str, schema: str, extras: tuple[str, ...]
+) -> None:
+    """Print the SQL of a role that may read what is read, and nothing else."""
+    from exporter.bundle import grants  # noqa: PLC0415 - `--help` must not wait for it
+
+    try:
+        text = grants.script(role, schema, [grants.Extra(each) for each in extras])
+    except ConfigError as error:
+        refuse(error, Redactor())
+    _bundled({grants.FILE: text}, write, check, alone=True)
+
+
 def _bundled(
     pages: Mapping[str, str], write: str | None, check: str | None, *, alone: bool = False
 ) -> None:

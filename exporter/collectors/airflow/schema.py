@@ -134,6 +134,13 @@ READ: Mapping[str, _Columns] = {
 }
 """Every table and column that this collector may read."""
 
+SERIALIZED: _Columns = {
+    "dag_id": _TEXT,
+    "data": NULLTYPE,
+    **dict.fromkeys(("last_updated", "created_at"), _MOMENT),
+}
+"""What commands that look back may read of `serialized_dag`; the daemon never does."""
+
 REQUIRED: Mapping[str, frozenset[str]] = {
     "task_instance": frozenset(_TRY) - {"scheduled_dttm"} | {"pool_slots"},
     "task_instance_history": frozenset(_TRY) - {"scheduled_dttm"},
