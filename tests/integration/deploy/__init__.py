@@ -1,0 +1,1 @@
+"""What deploy/ ships, by the tools that it is for."""
