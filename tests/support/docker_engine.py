@@ -137,8 +137,10 @@ class DockerEngine:
             for parent in _docker_cgroups():
                 with contextlib.suppress(OSError):  # another engine may be in it
                     parent.rmdir()
-            # What a crashed engine mounted upon itself, the next one leaves; mostly there is none.
-            subprocess.run(["umount", self._data], check=False, capture_output=True)
+            # What a crashed engine mounted upon itself, the next one leaves, and every one the
+            # network of the host where a container had it; mostly there is neither.
+            for mount in (self._data, self._run / "exec" / "netns" / "default"):
+                subprocess.run(["umount", mount], check=False, capture_output=True)
             for directory in (self._run, self._data):
                 shutil.rmtree(directory, ignore_errors=True)
 
