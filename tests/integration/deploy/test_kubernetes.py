@@ -171,3 +171,24 @@ def test_what_selects_the_exporter_selects_it_alone() -> None:
     assert document(base / "service.yaml")["spec"]["selector"] == labels
     assert document(MONITOR)["spec"]["selector"] == {"matchLabels": labels}
     assert document(base / "service.yaml")["metadata"]["labels"] == labels
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_worker_with_the_sidecar_is_valid_and_gives_it_no_right(
+    version: str, tmp_path: Path
+) -> None:
+    worker = document(KUBERNETES / "sidecar" / "worker-patch.yaml")
+    pod = worker["spec"]["template"]["spec"]
+    (sidecar,) = pod["containers"]
+    assert pod["shareProcessNamespace"]
+    assert sidecar["securityContext"]["runAsUser"] == 50000
+    assert sidecar["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert "dsn" not in str(sidecar)
+    # What the worker's own manifest has, and a patch lacks.
+    labels = {"component": "worker"}
+    worker["spec"] |= {"selector": {"matchLabels": labels}, "serviceName": "airflow-worker"}
+    worker["spec"]["template"]["metadata"] = {"labels": labels}
+    path = tmp_path / "worker.yaml"
+    path.write_text(yaml.safe_dump(worker), encoding="utf-8")
+    found = validated(path, version)
+    assert found.returncode == 0, found.stdout + found.stderr
