@@ -3,6 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PRODUCTION := .venv-production
+# What Kubernetes gets: there the names of cAdvisor's families are taken.
+BUNDLED := deploy/helm/airflow-perf-exporter/bundled
+FOR_KUBERNETES := --containers.metric-prefix airflow_container
 ROWS ?= 1000000
 LINES ?= 100009
 VERSIONS ?= 3.3.2 2.11.2
@@ -46,6 +49,8 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/airflow-perf-exporter bundle rules --check grafana/rules
 	$(BIN)/airflow-perf-exporter bundle dashboards --check grafana/dashboards
 	$(BIN)/airflow-perf-exporter bundle grants --check deploy/sql
+	$(BIN)/airflow-perf-exporter bundle rules --form crd $(FOR_KUBERNETES) --check $(BUNDLED)/rules
+	$(BIN)/airflow-perf-exporter bundle dashboards $(FOR_KUBERNETES) --check $(BUNDLED)/dashboards
 
 bench: bench-db bench-containers bench-exposition $(PRODUCTION)/.complete ## print what a sample and a scrape cost
 	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
@@ -82,6 +87,8 @@ docs: $(STAMP) ## write the reference pages, rules, dashboards and grants from t
 	$(BIN)/airflow-perf-exporter bundle rules --write grafana/rules
 	$(BIN)/airflow-perf-exporter bundle dashboards --write grafana/dashboards
 	$(BIN)/airflow-perf-exporter bundle grants --write deploy/sql
+	$(BIN)/airflow-perf-exporter bundle rules --form crd $(FOR_KUBERNETES) --write $(BUNDLED)/rules
+	$(BIN)/airflow-perf-exporter bundle dashboards $(FOR_KUBERNETES) --write $(BUNDLED)/dashboards
 
 golden: $(STAMP) ## write the golden scrape again; read its diff
 	$(BIN)/python -m pytest -q tests/scrape --update-golden

@@ -2,193 +2,268 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 import fastjsonschema
+import kubernetes_validate
 import pytest
 import yaml
 
-from exporter import catalogue, config
-from tests.support.exporter import ROOT
+from exporter import catalogue
+from exporter.bundle.dashboards import all_dashboards
+from tests.integration.deploy.custom_resources import KEDA
+from tests.integration.deploy.manifests import (
+    DEPLOY,
+    KUBERNETES,
+    RESTRICTED,
+    VERSIONS,
+    Document,
+    documents,
+    found,
+    kustomized,
+    output,
+    read,
+    tool,
+    unknown_flags,
+    validate,
+)
+from tests.support.promtool import NO_PROMTOOL, check_rules, promtool_binary
 from tests.support.require import require
 
-KUBERNETES, AUTOSCALING = ROOT / "deploy" / "kubernetes", ROOT / "deploy" / "autoscaling"
-VERSIONS = ("1.28", "1.37")
-PLAIN = [*sorted((KUBERNETES / "base").glob("[!k]*.yaml")), AUTOSCALING / "hpa.yaml"]
+BUILT = ("base", "node", "overlays/node-tasks", "overlays/prometheus-operator")
+AUTOSCALING = DEPLOY / "autoscaling"
 SCALED = sorted(AUTOSCALING.glob("keda-*.yaml"))
-MONITOR = KUBERNETES / "overlays" / "prometheus-operator" / "servicemonitor.yaml"
-KEDA = {"prometheus": {"serverAddress", "query", "threshold", "ignoreNullValues"},
-        "metrics-api": {"format", "url", "valueLocation", "targetValue"}}  # fmt: skip
+OPERATED = KUBERNETES / "overlays" / "prometheus-operator"
+BUNDLED = DEPLOY / "helm" / "airflow-perf-exporter" / "bundled"
+NAME, WITH_INTAKE = "app.kubernetes.io/name", "with-intake"
 
 
-def closed(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    """Return the schema of an object with these properties and no others."""
-    return {
-        "type": "object",
-        "required": list(required),
-        "properties": {**required, **optional},
-        "additionalProperties": False,
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document]]:
+    """Return what kustomize builds of each directory, and of a base with the intake."""
+    own = tmp_path_factory.mktemp("own")
+    files = {
+        "resources": [relative(KUBERNETES / "base", own)],
+        "components": [relative(KUBERNETES / "components" / "intake", own)],
     }
+    (own / "kustomization.yaml").write_text(yaml.safe_dump(files))
+    return {name: kustomized(KUBERNETES / name) for name in BUILT} | {WITH_INTAKE: kustomized(own)}
 
 
-TEXT, COUNT = {"type": "string"}, {"type": "integer", "minimum": 0}
-SCALED_OBJECT = closed(
-    {
-        "scaleTargetRef": closed({"name": TEXT}, kind=TEXT, apiVersion=TEXT),
-        "triggers": {
-            "type": "array",
-            "minItems": 1,
-            "items": closed(
-                {"type": {"enum": list(KEDA)},
-                 "metadata": {"type": "object", "additionalProperties": TEXT}},
-                metricType={"enum": ["AverageValue", "Value", "Utilization"]},
-            ),
-        },
-    },
-    minReplicaCount=COUNT,
-    maxReplicaCount=COUNT,
-    cooldownPeriod=COUNT,
-    pollingInterval=COUNT,
-    fallback=closed({"failureThreshold": COUNT, "replicas": COUNT}),
+def relative(directory: Path, to: Path) -> str:
+    """Return the way there from elsewhere: kustomize takes no absolute paths."""
+    return "/".join([".."] * (len(to.parts) - 1)) + str(directory)
+
+
+def pod(document: Document) -> Document:
+    spec: Document = document["spec"]["template"]["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_kustomize_builds_is_valid(built: dict[str, list[Document]], version: str) -> None:
+    for each in built.values():
+        assert each
+        for document in each:
+            validate(document, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_scales_the_workers_is_valid(version: str) -> None:
+    for path in (AUTOSCALING / "hpa.yaml", *SCALED):
+        for each in read(path):
+            validate(each, version)
+
+
+@pytest.mark.parametrize("kind", ["Service", "StatefulSet", "NetworkPolicy"])
+def test_a_field_of_kubernetes_that_does_not_exist_would_be_found(
+    built: dict[str, list[Document]], kind: str
+) -> None:
+    wrong = deepcopy(found(built["base"], kind))
+    wrong["spec"]["prots"] = []
+    with pytest.raises(kubernetes_validate.ValidationError):
+        validate(wrong, VERSIONS[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [("ServiceMonitor", "endpoints"), ("PodMonitor", "podMetricsEndpoints"),
+     ("PrometheusRule", "groups"), ("ScaledObject", "triggers")],
 )  # fmt: skip
-SERVICE_MONITOR = closed(
-    {
-        "selector": closed({"matchLabels": {"type": "object", "additionalProperties": TEXT}}),
-        "endpoints": {
-            "type": "array",
-            "items": closed(
-                {"port": TEXT},
-                interval=TEXT,
-                honorLabels={"type": "boolean"},
-                relabelings={
-                    "type": "array",
-                    "items": closed(
-                        {"targetLabel": TEXT},
-                        sourceLabels={"type": "array", "items": TEXT},
-                        replacement=TEXT,
-                    ),
-                },
-            ),
-        },
-    }
-)
-
-
-def document(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
-
-
-def validated(path: Path, version: str) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).parent / "kubernetes-validate"
-    require(program.exists(), "there is no kubernetes-validate: make venv")
-    command = [program, "--strict", "--no-warn", "-k", version, path]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
-
-
-def built(directory: Path) -> list[dict[str, Any]]:
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:  # no package of Debian; the files themselves are validated without it
-        pytest.skip("there is no kubectl")
-    text = subprocess.run(
-        [kubectl, "kustomize", directory], check=True, capture_output=True, text=True
-    ).stdout
-    return list(yaml.safe_load_all(text))
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_every_plain_manifest_is_valid(version: str) -> None:
-    for path in PLAIN:
-        found = validated(path, version)
-        assert found.returncode == 0, found.stdout + found.stderr
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", ["base", "overlays/prometheus-operator"])
-def test_what_kustomize_builds_is_valid(name: str, version: str, tmp_path: Path) -> None:
-    for number, each in enumerate(built(KUBERNETES / name)):
-        path = tmp_path / f"{number}.yaml"
-        path.write_text(yaml.safe_dump(each), encoding="utf-8")
-        if each["kind"] != "ServiceMonitor":
-            assert validated(path, version).returncode == 0, path.read_text()
-
-
-def test_a_field_that_does_not_exist_would_be_found(tmp_path: Path) -> None:
-    wrong = document(KUBERNETES / "base" / "service.yaml")
-    wrong["spec"]["prots"] = wrong["spec"].pop("ports")
-    path = tmp_path / "service.yaml"
-    path.write_text(yaml.safe_dump(wrong), encoding="utf-8")
-    assert validated(path, VERSIONS[0]).returncode != 0
-
-
-def test_custom_resources_have_the_fields_that_their_operators_know() -> None:
-    monitor, scaled = map(fastjsonschema.compile, (SERVICE_MONITOR, SCALED_OBJECT))
-    monitor(document(MONITOR)["spec"])
-    for path in SCALED:
-        scaled(document(path)["spec"])
+def test_a_field_of_an_operator_that_does_not_exist_would_be_found(
+    built: dict[str, list[Document]], kind: str, field: str
+) -> None:
+    known = [*built["overlays/prometheus-operator"], *read(SCALED[0])]
+    wrong = deepcopy(next(each for each in known if each["kind"] == kind))
+    wrong["spec"][field][0]["honourLabels"] = True
     with pytest.raises(fastjsonschema.JsonSchemaException):
-        scaled({**document(SCALED[0])["spec"], "maxReplicas": 3})
+        validate(wrong, VERSIONS[0])
+
+
+def test_kustomize_refuses_a_patch_that_no_longer_fits(tmp_path: Path) -> None:
+    overlay = (KUBERNETES / "overlays" / "node-tasks" / "kustomization.yaml").read_text()
+    moved = overlay.replace("../../node", relative(KUBERNETES / "node", tmp_path))
+    (tmp_path / "kustomization.yaml").write_text(moved.replace("args/2", "args/3"))
+    with pytest.raises(AssertionError, match="testing value"):
+        kustomized(tmp_path)
 
 
 def test_keda_never_takes_a_missing_value_for_none() -> None:
     for path in SCALED:
-        spec = document(path)["spec"]
-        assert spec["fallback"]["replicas"] > 0
-        for trigger in spec["triggers"]:
+        (document,) = read(path)
+        assert document["spec"]["fallback"]["replicas"] > 0
+        for trigger in document["spec"]["triggers"]:
             told = trigger["metadata"]
             assert told.keys() == KEDA[trigger["type"]]
             assert told.get("ignoreNullValues", "false") == "false"
             assert catalogue.WORKERS_DESIRED.name in (told.get("query") or told["valueLocation"])
 
 
-def test_one_exporter_samples_a_database_and_may_do_nothing_else() -> None:
-    spec = document(KUBERNETES / "base" / "statefulset.yaml")["spec"]
-    pod = spec["template"]["spec"]
-    (container,) = pod["containers"]
-    assert spec["replicas"] == 1
-    assert not pod["automountServiceAccountToken"]
-    assert not pod["enableServiceLinks"]
-    assert pod["securityContext"]["runAsNonRoot"]
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    flags = {argument.partition("=")[0].replace("--no-", "--") for argument in container["args"]}
-    assert flags - {"serve"} <= {option.flag for option in config.options().values()}
+def test_one_exporter_samples_a_database_and_has_no_token(built: dict[str, list[Document]]) -> None:
+    exporter = found(built["base"], "StatefulSet")
+    assert exporter["spec"]["replicas"] == 1
+    assert pod(exporter)["automountServiceAccountToken"] is False
+    assert {each["kind"] for each in built["base"]} == {"StatefulSet", "Service", "NetworkPolicy"}
 
 
-def test_what_selects_the_exporter_selects_it_alone() -> None:
-    base = KUBERNETES / "base"
-    labels = document(base / "statefulset.yaml")["spec"]["template"]["metadata"]["labels"]
-    assert len(labels) == 2
-    assert document(base / "statefulset.yaml")["spec"]["selector"] == {"matchLabels": labels}
-    assert document(base / "networkpolicy.yaml")["spec"]["podSelector"] == {"matchLabels": labels}
-    assert document(base / "service.yaml")["spec"]["selector"] == labels
-    assert document(MONITOR)["spec"]["selector"] == {"matchLabels": labels}
-    assert document(base / "service.yaml")["metadata"]["labels"] == labels
+def test_every_exporter_gives_up_what_it_can(built: dict[str, list[Document]]) -> None:
+    pods = [
+        pod(document)
+        for each in built.values()
+        for document in each
+        if document["kind"] in ("StatefulSet", "DaemonSet")
+    ]
+    assert len(pods) == len(built)
+    for each in pods:
+        (container,) = each["containers"]
+        assert container["securityContext"] == RESTRICTED
+        assert each["securityContext"]["runAsNonRoot"]
+        assert each["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not each["enableServiceLinks"]
+        assert not unknown_flags(container["args"])
+
+
+def test_a_node_shows_its_cgroups_and_no_process(built: dict[str, list[Document]]) -> None:
+    node = pod(found(built["node"], "DaemonSet"))
+    assert "hostPID" not in node
+    (mount,) = node["containers"][0]["volumeMounts"]
+    assert mount["readOnly"]
+    assert [each["hostPath"]["path"] for each in node["volumes"]] == ["/sys/fs/cgroup"]
+    assert found(built["node"], "Role")["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+    ]
+
+
+def test_who_sees_tasks_on_a_node_is_the_workers_user_and_group(
+    built: dict[str, list[Document]],
+) -> None:
+    node = pod(found(built["overlays/node-tasks"], "DaemonSet"))
+    assert node["hostPID"]
+    context = node["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"]) == (50000, 0)
+    args = node["containers"][0]["args"]
+    assert "--tasks.user=50000" in args
+    assert "--no-collector.tasks" not in args
+
+
+def test_the_intake_is_open_to_workers_alone(built: dict[str, list[Document]]) -> None:
+    policy = found(built[WITH_INTAKE], "NetworkPolicy")["spec"]
+    (rule,) = (each for each in policy["ingress"] if each["ports"] == [{"port": "intake"}])
+    assert rule["from"] == [
+        {"podSelector": {"matchLabels": {"tier": "airflow", "component": "worker"}}}
+    ]
+    ports = {each["port"] for each in found(built[WITH_INTAKE], "Service")["spec"]["ports"]}
+    assert ports == {10112, 10113}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "monitor", "component"),
+    [("base", "StatefulSet", "ServiceMonitor", "db"), ("node", "DaemonSet", "PodMonitor", "node")],
+)
+def test_what_selects_an_exporter_selects_it_alone(
+    built: dict[str, list[Document]], name: str, kind: str, monitor: str, component: str
+) -> None:
+    exporter = found(built[name], kind)
+    labels = exporter["spec"]["template"]["metadata"]["labels"]
+    assert labels == {NAME: "airflow-perf-exporter", "app.kubernetes.io/component": component}
+    assert exporter["spec"]["selector"] == {"matchLabels": labels}
+    assert found(built[name], "NetworkPolicy")["spec"]["podSelector"] == {"matchLabels": labels}
+    operated = built["overlays/prometheus-operator"]
+    own = found(operated, monitor, exporter["metadata"]["name"])
+    assert own["spec"]["selector"] == {"matchLabels": labels}
+    if kind == "StatefulSet":
+        service = found(built[name], "Service")
+        assert service["spec"]["selector"] == service["metadata"]["labels"] == labels
+
+
+def test_every_scrape_keeps_our_labels_and_names_pod_and_installation(
+    built: dict[str, list[Document]],
+) -> None:
+    monitors = [
+        each
+        for each in built["overlays/prometheus-operator"]
+        if each["kind"] in ("ServiceMonitor", "PodMonitor")
+    ]
+    assert len(monitors) == 3
+    for each in monitors:
+        (endpoint,) = each["spec"].get("endpoints") or each["spec"]["podMetricsEndpoints"]
+        labels = {one["targetLabel"]: one.get("sourceLabels") for one in endpoint["relabelings"]}
+        assert endpoint["honorLabels"]
+        assert labels["instance"] == ["__meta_kubernetes_pod_name"]
+        assert "airflow" in labels
+
+
+def test_every_dashboard_and_rule_is_delivered(
+    built: dict[str, list[Document]], tmp_path: Path
+) -> None:
+    operated = built["overlays/prometheus-operator"]
+    maps = [each for each in operated if each["kind"] == "ConfigMap"]
+    uids = {each.uid for each in all_dashboards()}
+    assert {each["metadata"]["name"] for each in maps} == uids
+    for each in maps:
+        assert each["metadata"]["labels"] == {"grafana_dashboard": "1"}
+    assert "airflow_container_cpu" in str(maps)
+    require(promtool_binary(), NO_PROMTOOL)
+    path = tmp_path / "rules.yml"
+    path.write_text(yaml.safe_dump(found(operated, "PrometheusRule")["spec"]))
+    assert check_rules(path) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_worker_with_the_sidecar_is_valid_and_gives_it_no_right(
     version: str, tmp_path: Path
 ) -> None:
-    worker = document(KUBERNETES / "sidecar" / "worker-patch.yaml")
-    pod = worker["spec"]["template"]["spec"]
-    (sidecar,) = pod["containers"]
-    assert pod["shareProcessNamespace"]
-    assert sidecar["securityContext"]["runAsUser"] == 50000
-    assert sidecar["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    worker = patched(tmp_path)
+    validate(worker, version)
+    assert pod(worker)["shareProcessNamespace"]
+    sidecar, own = sorted(pod(worker)["containers"], key=lambda each: str(each["name"]))
+    assert own["image"] == "apache/airflow:3.3.2"
+    context = sidecar["securityContext"]
+    assert {name: context[name] for name in RESTRICTED} == RESTRICTED
+    assert (context["runAsUser"], context["runAsGroup"]) == (50000, 0)
     assert "dsn" not in str(sidecar)
-    # What the worker's own manifest has, and a patch lacks.
-    labels = {"component": "worker"}
-    worker["spec"] |= {"selector": {"matchLabels": labels}, "serviceName": "airflow-worker"}
-    worker["spec"]["template"]["metadata"] = {"labels": labels}
-    path = tmp_path / "worker.yaml"
-    path.write_text(yaml.safe_dump(worker), encoding="utf-8")
-    found = validated(path, version)
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert not unknown_flags(sidecar["args"])
+
+
+def patched(directory: Path) -> Document:
+    """Return a worker like the official chart's after the patch, by a real kustomize."""
+    patch = (KUBERNETES / "sidecar" / "worker-patch.yaml").read_text()
+    (directory / "patch.yaml").write_text(patch)
+    labels = {"tier": "airflow", "component": "worker", "release": "airflow"}
+    spec = {"containers": [{"name": "worker", "image": "apache/airflow:3.3.2"}]}
+    worker = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "airflow-worker"},
+        "spec": {
+            "serviceName": "airflow-worker",
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+    (directory / "worker.yaml").write_text(yaml.safe_dump(worker))
+    files = {"resources": ["worker.yaml"], "patches": [{"path": "patch.yaml"}]}
+    (directory / "kustomization.yaml").write_text(yaml.safe_dump(files))
+    (one,) = documents(output(tool("kubectl"), "kustomize", directory))
+    return one
