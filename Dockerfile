@@ -8,9 +8,12 @@ RUN python -m venv --without-pip /opt/exporter \
  && python -m pip --python /opt/exporter/bin/python install \
     --no-cache-dir --no-compile --only-binary :all: --require-hashes -r /tmp/requirements.txt
 COPY exporter /tmp/exporter
-# Compiled here, for a read-only root cannot keep what Python compiles at the start.
+# Compiled here, for a read-only root cannot keep what Python compiles at the start; but for the
+# parts of SQLAlchemy that nothing here loads.
 RUN cp -r /tmp/exporter "$(/opt/exporter/bin/python -c 'import site; print(site.getsitepackages()[0])')" \
- && /opt/exporter/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/exporter/lib
+ && /opt/exporter/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+    -x '/sqlalchemy/(ext|orm|testing|dialects/(mssql|mysql|oracle))/' /opt/exporter/lib \
+ && mkdir /tmp/ledger
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -20,6 +23,8 @@ LABEL org.opencontainers.image.title="airflow-perf-exporter" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/exporter /opt/exporter
+# A new volume that is mounted here belongs to whom this belongs to.
+COPY --from=build --chown=65532:65532 /tmp/ledger /var/lib/airflow-perf-exporter
 ENV PATH=/opt/exporter/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532

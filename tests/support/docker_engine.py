@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 def docker_available() -> bool:
     """Tell whether a Docker engine can be started here."""
-    programs = ("dockerd", "containerd", "runc", "busybox")
+    programs = ("dockerd", "containerd", "docker", "runc", "busybox")
     return os.geteuid() == 0 and all(shutil.which(name, path=_PATH) for name in programs)
 
 
@@ -78,6 +78,16 @@ class DockerEngine:
         repository, _, tag = IMAGE.partition(":")
         self.client.api.import_image_from_data(_busybox_tar(), repository=repository, tag=tag)
         return IMAGE
+
+    def build(self, context: Path, tag: str, arguments: Mapping[str, str]) -> None:
+        """Build a Dockerfile by BuildKit, which may reach what the machine reaches."""
+        given = [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        subprocess.run(
+            ["docker", "build", "--quiet", "--network=host", f"--tag={tag}", *given, context],
+            check=True,
+            env=self._environment | {"DOCKER_HOST": self.url, "DOCKER_BUILDKIT": "1"},
+            stdout=subprocess.DEVNULL,
+        )
 
     def run(self, name: str, command: Sequence[str], **options: Any) -> str:
         """Start a container of the busybox image in the background and return its id."""
@@ -148,6 +158,10 @@ class DockerEngine:
     def _data(self) -> Path:
         return self._directory / "docker"
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": _PATH, "HOME": str(self._run)}
+
     def _launch(self) -> Child:
         # After a crash they would name processes that nobody may have reaped yet.
         for stale in ("docker.pid", "exec/containerd/containerd.pid"):
@@ -163,9 +177,8 @@ class DockerEngine:
             "--iptables=false",
             "--shutdown-timeout=2",
         ]
-        environment = {"PATH": _PATH, "HOME": str(self._run)}
         log = self._directory / "dockerd.log"
-        return Child.start(command, log=log, environment=environment, stop=signal.SIGTERM)
+        return Child.start(command, log=log, environment=self._environment, stop=signal.SIGTERM)
 
     def _wait_ready(self) -> None:
         self._child.wait_until(self._answers, timeout=60)
