@@ -211,6 +211,7 @@ class App:
             families=lambda: web.families(
                 self._store, _limits(self._settings), self._settings.metric_prefix
             ),
+            ready_forms=self._store.exposition.forms,
             telemetry_path=self._settings.telemetry_path,
             reload=self._ask_reload if self._settings.enable_lifecycle else None,
         )

@@ -226,6 +226,7 @@ class Sampler:
         self._stop = threading.Event()
         self._beat = clock.monotonic()
         self._trim = memory_trimmer()
+        self._trim_at = self._beat
         self._supervisor = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self._log = structlog.get_logger("exporter.sampler")
 
@@ -280,18 +281,19 @@ class Sampler:
             self._store.publish()
 
     def _run(self) -> None:
-        trim_due = self._clock.monotonic()
-        while not self._stops_within(SUPERVISION_SECONDS):
-            self._beat = self._clock.monotonic()
-            if self._beat >= trim_due:
-                trim_due = self._beat + _TRIM_EVERY_SECONDS
-                self._trim()
-            for thread in self._threads:
-                thread.supervise()
-            self._store.advance()
-            self.publish()
+        while not self._stop.is_set():
+            if not self._store.exposition.wait(SUPERVISION_SECONDS):
+                self._supervise()
+            elif not self._stop.is_set():
+                # Somebody waits for a form that nobody had asked for: nothing comes before it.
+                self._store.publish()
 
-    def _stops_within(self, seconds: float) -> bool:
-        """Wait; who asks for a form that nobody had asked for ends it: it is to be published."""
-        self._store.exposition.wait(seconds)
-        return self._stop.is_set()
+    def _supervise(self) -> None:
+        self._beat = self._clock.monotonic()
+        if self._beat >= self._trim_at:
+            self._trim_at = self._beat + _TRIM_EVERY_SECONDS
+            self._trim()
+        for thread in self._threads:
+            thread.supervise()
+        self._store.advance()
+        self.publish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 
 from exporter.clock import Clock
@@ -26,7 +26,7 @@ class Exposition:
         self._asked: dict[Form, float] = {}
         """Monotonic seconds of the last time."""
         self._awaited: dict[Form, Future[Body]] = {}
-        self._bodies: Mapping[Form, Body] = {}
+        self._bodies: dict[Form, Body] = {}
         self._called = threading.Event()
         self._renderings: dict[Form, dict[Table, Rendering]] = {}
 
@@ -40,11 +40,20 @@ class Exposition:
             self._called.set()
             return self._awaited.setdefault(form, Future())
 
+    def forms(self) -> Collection[Form]:
+        """Return the forms that are ready."""
+        with self._lock:
+            return tuple(self._bodies)
+
     def publish(self, tables: Sequence[Table]) -> None:
-        """Render what changed in the forms that are asked for; nobody may touch the tables."""
+        """Render what changed in the forms that are asked for; nobody may touch the tables.
+
+        Each form is exposed as soon as it is ready, whatever the others take.
+        """
         forms = self._wanted()
         changed = [table.taken() for table in tables]
         self._renderings = {form: self._renderings.get(form, {}) for form in forms}
+        self._forget()
         for form, renderings in self._renderings.items():
             plain = self._renderings.get(Form(form.format), {}) if form.packed else {}
             for table, blocks in zip(tables, changed, strict=True):
@@ -53,17 +62,13 @@ class Exposition:
                     renderings[table].update(table.blocks, plain.get(table))
                 elif blocks:
                     renderings[table].update(blocks, plain.get(table))
-        self._expose(
-            {
-                form: Body.of(each.family for each in renderings.values())
-                for form, renderings in self._renderings.items()
-            }
-        )
+            self._expose(form, Body.of(each.family for each in renderings.values()))
 
-    def wait(self, seconds: float) -> None:
-        """Wait until a new form is asked for, or `wake` is called, at most this long."""
-        self._called.wait(seconds)
+    def wait(self, seconds: float) -> bool:
+        """Wait, at most so long; tell whether a new form is asked for, or `wake` was called."""
+        called = self._called.wait(seconds)
         self._called.clear()
+        return called
 
     def wake(self) -> None:
         """End the wait."""
@@ -76,11 +81,14 @@ class Exposition:
             self._asked = {form: at for form, at in self._asked.items() if at >= since}
             return sorted(self._asked, key=lambda form: form.packed)
 
-    def _expose(self, bodies: Mapping[Form, Body]) -> None:
+    def _forget(self) -> None:
         with self._lock:
-            self._bodies = bodies
-            ready = [
-                (self._awaited.pop(form), bodies[form]) for form in bodies.keys() & self._awaited
-            ]
-        for awaited, body in ready:
+            for form in self._bodies.keys() - self._renderings:
+                del self._bodies[form]
+
+    def _expose(self, form: Form, body: Body) -> None:
+        with self._lock:
+            self._bodies[form] = body
+            awaited = self._awaited.pop(form, None)
+        if awaited is not None:
             awaited.set_result(body)

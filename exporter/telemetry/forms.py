@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol, TypeAlias
 
 from exporter.telemetry.table import Child, Table
+
+Writer: TypeAlias = Callable[[Iterable[Child]], bytes]
+"""Writes some children of a table; any sequence of what it wrote makes a family."""
 
 
 class Format(Protocol):
@@ -19,8 +22,8 @@ class Format(Protocol):
     def header(self, table: Table, length: int) -> bytes:
         """Return what opens a family whose children take `length` bytes."""
 
-    def children(self, table: Table, children: Iterable[Child]) -> bytes:
-        """Return some children of the table; any sequence of blocks makes a family."""
+    def writer(self, table: Table) -> Writer:
+        """Return what writes children of the table."""
 
 
 class Form(NamedTuple):

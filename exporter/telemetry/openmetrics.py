@@ -7,10 +7,10 @@ draft 0.0.1 as well, which some scrapers still ask for.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
 from typing import Final
 
 from exporter.telemetry.exemplar import Exemplar
+from exporter.telemetry.forms import Writer
 from exporter.telemetry.table import Child, Table
 from exporter.telemetry.text import escaped, lines_of, number
 
@@ -29,13 +29,15 @@ class OpenMetrics:
         meaning = escaped(table.family.help)
         return f"# HELP {name} {meaning}\n# TYPE {name} {kind}\n".encode()
 
-    def children(self, table: Table, children: Iterable[Child]) -> bytes:
-        """Return the lines of some children."""
+    def writer(self, table: Table) -> Writer:
+        """Return what writes the lines of children."""
         lines, bounds = lines_of(table), table.family.buckets
-        return "".join(
-            lines(child) if child.exemplar is None else _noted(lines(child), child.exemplar, bounds)
-            for child in children
-        ).encode()
+
+        def noted(child: Child) -> str:
+            text = lines(child)
+            return text if child.exemplar is None else _noted(text, child.exemplar, bounds)
+
+        return lambda children: "".join(map(noted, children)).encode()
 
 
 def _noted(lines: str, exemplar: Exemplar, bounds: tuple[float, ...]) -> str:

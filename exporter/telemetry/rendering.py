@@ -49,6 +49,7 @@ class Rendering:
         """Start without any block."""
         self._form = form
         self._table = table
+        self._write = form.format.writer(table)
         self._pieces: list[bytes] = []
         self._length = 0
         """Bytes of all pieces before they were packed."""
@@ -76,7 +77,7 @@ class Rendering:
         return self._pieces[block.index]
 
     def _written(self, block: Block) -> bytes:
-        return self._form.format.children(self._table, block.children) if block.children else b""
+        return self._write(block.children) if block.children else b""
 
     def _update_header(self) -> None:
         length = self._length if self._form.format.framed else 0

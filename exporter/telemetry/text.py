@@ -7,11 +7,12 @@ how names outside of ASCII are written; there are none here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from exporter.catalogue import Family, Kind
 from exporter.samples import Labels
+from exporter.telemetry.forms import Writer
 from exporter.telemetry.table import Child, Table
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
@@ -32,9 +33,10 @@ class Text:
         lines = f"# HELP {table.name} {meaning}\n# TYPE {table.name} {family.exposed_type}\n"
         return lines.encode()
 
-    def children(self, table: Table, children: Iterable[Child]) -> bytes:
-        """Return the lines of some children."""
-        return "".join(map(lines_of(table), children)).encode()
+    def writer(self, table: Table) -> Writer:
+        """Return what writes the lines of children."""
+        lines = lines_of(table)
+        return lambda children: "".join(map(lines, children)).encode()
 
 
 TEXT: Final = Text()

@@ -7,9 +7,11 @@ others two; the tag is the field's number times 8, and the wire type.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
-_VARINT, _FIXED64, _BYTES = 0, 1, 2
+VARINT, FIXED64, BYTES = 0, 1, 2
+"""Wire types."""
 _DOUBLE: Final = struct.Struct("<d")
 _MORE: Final = 0x80
 _SEVEN_BITS: Final = 0x7F
@@ -21,6 +23,8 @@ def varint(value: int) -> bytes:
     """Return a number of 0 to 2**64 - 1, seven bits a byte, the lowest first."""
     if value < _MORE:
         return _SHORT[value]
+    if value < _MORE << 7:
+        return bytes((value & _SEVEN_BITS | _MORE, value >> 7))
     out = bytearray()
     while value >= _MORE:
         out.append(value & _SEVEN_BITS | _MORE)
@@ -34,32 +38,41 @@ def zigzag(value: int) -> bytes:
     return varint(value << 1 if value >= 0 else (-value << 1) - 1)
 
 
-def counted(field: int, value: int) -> bytes:
-    """Return a field of an unsigned number."""
-    return _tag(field, _VARINT) + varint(value)
+def counted(field: int) -> Callable[[int], bytes]:
+    """Return what writes a field of an unsigned number."""
+    lead = tag(field, VARINT)
+    return lambda value: lead + varint(value)
 
 
-def signed(field: int, value: int) -> bytes:
-    """Return a field of a signed number (sint32 or sint64)."""
-    return _tag(field, _VARINT) + zigzag(value)
+def signed(field: int) -> Callable[[int], bytes]:
+    """Return what writes a field of a signed number (sint32 or sint64)."""
+    lead = tag(field, VARINT)
+    return lambda value: lead + zigzag(value)
 
 
-def double(field: int, value: float) -> bytes:
-    """Return a field of a floating-point number."""
-    return _tag(field, _FIXED64) + _DOUBLE.pack(value)
+def double(field: int) -> Callable[[float], bytes]:
+    """Return what writes a field of a floating-point number."""
+    lead = tag(field, FIXED64)
+    return lambda value: lead + _DOUBLE.pack(value)
 
 
-def nested(field: int, data: bytes) -> bytes:
-    """Return a field of a message, a string or packed numbers."""
-    length = len(data)
-    return _tag(field, _BYTES) + (_SHORT[length] if length < _MORE else varint(length)) + data
+def nested(field: int) -> Callable[[bytes], bytes]:
+    """Return what writes a field of a message, a string or packed numbers."""
+    lead = tag(field, BYTES)
+
+    def write(data: bytes) -> bytes:
+        length = len(data)
+        return lead + (_SHORT[length] if length < _MORE else varint(length)) + data
+
+    return write
 
 
-def text(field: int, value: str) -> bytes:
-    """Return a field of a string."""
-    return nested(field, value.encode())
+def text(field: int) -> Callable[[str], bytes]:
+    """Return what writes a field of a string."""
+    write = nested(field)
+    return lambda value: write(value.encode())
 
 
-def _tag(field: int, kind: int) -> bytes:
-    tag = field << 3 | kind
-    return _SHORT[tag] if tag < _MORE else varint(tag)
+def tag(field: int, kind: int) -> bytes:
+    """Return what stands before a value: its field's number and its wire type."""
+    return varint(field << 3 | kind)

@@ -17,7 +17,7 @@ from typing import cast
 import h11
 
 from exporter.web import wire
-from exporter.web.messages import OTHER, Pending, Response, WithBody
+from exporter.web.messages import OTHER, Pending, Request, Response, WithBody
 from exporter.web.traffic import Traffic
 
 _REFUSALS = {
@@ -42,6 +42,8 @@ class Connection(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._wanted: WithBody | None = None
         self._body = bytearray()
+        self._request: Request
+        """The one that is being answered."""
         self._pending: Pending | None = None
         self._idle = self._sending = self._last = self._lingering = self._blocked = False
         self._to_head = False
@@ -147,7 +149,8 @@ class Connection(asyncio.BufferedProtocol):
         if (status := self._fault(event)) is not None:
             self._refuse(status)
             return
-        answer = self._traffic.answer(wire.request_from(event, self._peer_names))
+        self._request = wire.request_from(event, self._peer_names)
+        answer = self._traffic.answer(self._request)
         if isinstance(answer, WithBody):
             self._gather(answer, wire.announced_bytes(event))
         else:
@@ -196,7 +199,7 @@ class Connection(asyncio.BufferedProtocol):
         self._last |= last
         self._pending = answer
         self._transport.pause_reading()
-        self._arm(self._limits.answer_seconds, self._give_up)
+        self._arm(self._traffic.patience(self._request), self._give_up)
         answer.add_done_callback(self._made)
 
     def _made(self, pending: Pending) -> None:
@@ -211,7 +214,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _give_up(self) -> None:
         self._pending = None
-        self._send(self._traffic.busy("No answer was ready in time; try again."), last=False)
+        self._send(self._traffic.answer_to_late(self._request), last=False)
 
     # Sending.
 

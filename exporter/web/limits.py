@@ -16,7 +16,8 @@ class Limits:
 
     `stall_seconds` is the time in which a client must take one slice of an answer, so the slowest
     reader that is served takes `wire.SLICE_BYTES` in it. `answer_seconds` bounds the wait for an
-    answer that another thread makes. `max_requests` 0 means unlimited, as in
+    answer that another thread makes, where the client does not say how long it waits itself; it is
+    believed up to `most_answer_seconds`. `max_requests` 0 means unlimited, as in
     node_exporter.
     """
 
@@ -24,7 +25,8 @@ class Limits:
     handshake_seconds: float = 5.0
     header_seconds: float = 10.0
     body_seconds: float = 10.0
-    answer_seconds: float = 5.0
+    answer_seconds: float = 10.0
+    most_answer_seconds: float = 60.0
     idle_seconds: float = 10.0
     stall_seconds: float = 10.0
     linger_seconds: float = 1.0

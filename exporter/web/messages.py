@@ -23,7 +23,8 @@ OTHER = "other"
 class Request:
     """Hold one request: the path decoded, the query as sent, header names in lower case.
 
-    `peer_names` are those of the client's certificate, where one was shown and verified.
+    `peer_names` are those of the client's certificate, where one was shown and verified. A `late`
+    request has waited for as long as its client does: it is answered by what is there.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Request:
     query: str
     headers: Mapping[str, str]
     peer_names: frozenset[str] = frozenset()
+    late: bool = False
 
 
 @dataclass(frozen=True)

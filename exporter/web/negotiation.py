@@ -5,7 +5,7 @@ Source: Prometheus documentation, "Scrape protocol content negotiation"; weights
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,19 +71,30 @@ class Choice:
 
 
 def negotiated(headers: Mapping[str, str]) -> Choice:
-    """Return what suits a request with these headers best.
+    """Return what suits a request with these headers best."""
+    return choices(headers)[0]
+
+
+def choices(headers: Mapping[str, str]) -> Sequence[Choice]:
+    """Return all that suits a request with these headers, the best first.
 
     The highest weight wins, then what is named over what a wildcard covers, then the order of the
     client. Who accepts nothing that there is gets text 0.0.4, as the specification has it.
     """
-    offer, parameters = _best(list(accepted(headers.get("accept", "*/*"))))
+    offers = _ranked(list(accepted(headers.get("accept", "*/*"))))
     packed = _takes_gzip(accepted(headers.get("accept-encoding", "")))
-    encoding = (("Content-Encoding", "gzip"),) if packed else ()
-    return Choice(Form(offer.format, packed), _content_type(offer, parameters), (VARY, *encoding))
+    return [
+        Choice(
+            Form(offer.format, packed),
+            _content_type(offer, parameters),
+            (VARY, ("Content-Encoding", "gzip")) if packed else (VARY,),
+        )
+        for offer, parameters in offers
+    ]
 
 
-def _best(asked: list[Accepted]) -> tuple[Offer, Mapping[str, str]]:
-    best: tuple[tuple[float, bool, int], Offer, Mapping[str, str]] | None = None
+def _ranked(asked: list[Accepted]) -> list[tuple[Offer, Mapping[str, str]]]:
+    found: list[tuple[tuple[float, bool, int], Offer, Mapping[str, str]]] = []
     for offer in OFFERS:
         fits = [
             (specificity, -position)
@@ -95,10 +106,11 @@ def _best(asked: list[Accepted]) -> tuple[Offer, Mapping[str, str]]:
         # The entry that names an offer most closely tells its weight: 0 forbids it.
         specificity, order = max(fits)
         entry = asked[-order]
-        rank = (entry.weight, specificity > 1, order)
-        if entry.weight > 0 and (best is None or rank > best[0]):
-            best = (rank, offer, entry.parameters)
-    return (best[1], best[2]) if best else (_PLAIN, {})
+        if entry.weight > 0:
+            found.append(((entry.weight, specificity > 1, order), offer, entry.parameters))
+    # Of equals the first offer stays the first.
+    found.sort(key=lambda each: each[0], reverse=True)
+    return [(offer, parameters) for _, offer, parameters in found] or [(_PLAIN, {})]
 
 
 def _content_type(offer: Offer, parameters: Mapping[str, str]) -> str:

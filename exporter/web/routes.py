@@ -12,7 +12,7 @@ from exporter.telemetry.forms import Form
 from exporter.telemetry.scrape import Blocks
 from exporter.web import messages
 from exporter.web.messages import Pending, Request, Response, not_allowed, sentence
-from exporter.web.negotiation import Choice, negotiated
+from exporter.web.negotiation import Choice, choices
 from exporter.web.pages import CollectorStatus, FamilyStatus, Status, landing, policy
 
 METHODS = ("GET", "HEAD")
@@ -31,6 +31,8 @@ class Routes:
     collectors: Callable[[], Sequence[CollectorStatus]]
     version: str
     families: Callable[[], Sequence[FamilyStatus]] = tuple
+    ready_forms: Callable[[], Collection[Form]] = tuple
+    """The forms that are answered without a wait."""
     telemetry_path: str = "/metrics"
     reload: Callable[[], Future[bool]] | None = None
     """Reads the settings again and tells whether they were good; None where nobody may ask."""
@@ -58,7 +60,7 @@ class Routes:
         return sentence(404, f"Nothing is served here; metrics are at {self.telemetry_path}.")
 
     def _metrics(self, request: Request) -> Response | Pending:
-        choice = negotiated(request.headers)
+        choice = self._chosen(request)
         # As prometheus_client has it: `?name[]=` asks for some families only.
         blocks = self.scrape(choice.form, parse_qs(request.query).get("name[]", ()))
         if not isinstance(blocks, Future):
@@ -66,6 +68,12 @@ class Routes:
         pending: Pending = Future()
         blocks.add_done_callback(lambda it: pending.set_result(_exposed(choice, it.result())))
         return pending
+
+    def _chosen(self, request: Request) -> Choice:
+        """Return the best choice, for late ones of those that are ready, if there are any."""
+        suiting = choices(request.headers)
+        ready = self.ready_forms() if request.late else ()
+        return next((each for each in suiting if each.form in ready), suiting[0])
 
     def _reload(self, request: Request) -> Response | Pending:
         if (refusal := not_allowed(request, ("POST", "PUT"))) is not None:

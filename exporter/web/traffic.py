@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from exporter.web import wire
 from exporter.web.limits import Limits
 from exporter.web.messages import (
     Handler,
@@ -28,6 +29,7 @@ _READ_BYTES = 16 * 1024
 # The loop closes what was cut in its next turn; this only bounds the wait for that turn.
 _CUT_SECONDS = 0.2
 _LOGGED_PATH_CHARACTERS = 200
+_PART_TO_WAIT = 0.8
 _Answer = TypeVar("_Answer")
 
 
@@ -94,6 +96,20 @@ class Traffic:
     def outcome(self, pending: Pending) -> Response:
         """Return the answer that another thread has made, or what stands in for it."""
         return self._or_busy(self._guarded(pending.result, self.unable.path_class))
+
+    def answer_to_late(self, request: Request) -> Response:
+        """Return what there is for a request whose client waits no longer."""
+        answer = self.answer(replace(request, late=True))
+        if isinstance(answer, Response):
+            return answer
+        return self.busy("No answer was ready in time; try again.")
+
+    def patience(self, request: Request) -> float:
+        """Return how many seconds the client waits, less what it takes to send an answer."""
+        told = wire.scrape_timeout(request)
+        if told is None:
+            return self.limits.answer_seconds
+        return min(_PART_TO_WAIT * told, self.limits.most_answer_seconds)
 
     def busy(self, text: str) -> Response:
         """Return the answer to who may try again later."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Iterator
 from email.utils import formatdate
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from exporter.web.messages import Request, Response
 
 SLICE_BYTES = 256 * 1024
 _JOINED_BYTES = 64 * 1024
+_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 
 
 def request_from(event: h11.Request, peer_names: frozenset[str]) -> Request:
@@ -34,6 +36,12 @@ def peer_names(transport: asyncio.BaseTransport) -> frozenset[str]:
     tls = transport.get_extra_info("ssl_object")
     shown = (tls.getpeercert() if tls else None) or {}
     return frozenset(str(name) for _, name in shown.get("subjectAltName", ()))
+
+
+def scrape_timeout(request: Request) -> float | None:
+    """Return after how many seconds a scraper gives up, if it tells, as Prometheus does."""
+    told = request.headers.get("x-prometheus-scrape-timeout-seconds", "")
+    return float(told) if _SECONDS.fullmatch(told) else None
 
 
 def header_bytes(event: h11.Request) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 
 import pytest
 import structlog
@@ -20,7 +21,7 @@ from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.store import Limits, Store
 from tests.support.clock import HandClock
-from tests.support.exposed import text
+from tests.support.exposed import PLAIN, text
 
 GOOD = Batch(
     gauges={
@@ -390,6 +391,25 @@ def test_the_threads_sample_and_stop(bench: Bench) -> None:
     assert bench.thread.join(0)
     assert not bench.sampler._supervisor.is_alive()
     assert bench.sampler.ready() is None
+
+
+def test_a_new_form_is_rendered_at_once_and_before_any_chore(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.sampler.SUPERVISION_SECONDS", 3600.0)
+    ticked = threading.Event()
+    bench.thread._after_tick = ticked.set
+    bench.sampler.start()
+    try:
+        assert ticked.wait(10)
+        chores = []
+        bench.own = lambda: chores.append("publish") or []  # type: ignore[func-returns-value]
+        found = bench.store.exposition.body(PLAIN)
+        assert isinstance(found, Future)
+        assert found.result(timeout=10).families
+        assert chores == []
+    finally:
+        bench.sampler.stop(10)
 
 
 def test_a_collector_is_ready_once_it_has_failed(bench: Bench) -> None:

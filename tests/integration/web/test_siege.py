@@ -68,6 +68,23 @@ def told(what: str, watch: Watch, gone: float = 0.0) -> None:
     print(f"{what}: {text}, all gone after {gone:.1f} s, load {slowness():.1f}")
 
 
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+@pytest.mark.parametrize("kind", [f"{PROTOBUF};encoding=delimited", "application/openmetrics-text"])
+def test_the_first_scrape_of_a_form_is_answered_in_it(
+    daemon: ExporterProcess, kind: str, coding: str
+) -> None:
+    headers = {"Accept": f"{kind};q=0.6,*/*;q=0.1", "Accept-Encoding": coding}
+    told = {**headers, "X-Prometheus-Scrape-Timeout-Seconds": "10"}
+    started = monotonic()
+    answer = daemon.request("/metrics", headers=told, timeout=20)
+    print(f"first {kind} {coding}: {monotonic() - started:.2f} s, load {slowness():.1f}")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith(kind.partition(";")[0])
+
+
 def test_a_thousand_who_say_nothing_keep_nobody_out(daemon: ExporterProcess, watch: Watch) -> None:
     with crowd(daemon, 1_000):
         started = monotonic()

@@ -61,6 +61,15 @@ def test_who_asks_for_a_new_form_gets_it_with_the_next_publication(world):
     assert first.result(timeout=0) is second.result(timeout=0) is world.exposition.body(PLAIN)
 
 
+def test_a_form_is_there_as_soon_as_it_is_rendered(world):
+    plain, packed = world.exposition.body(PLAIN), world.exposition.body(PACKED)
+    seen = []
+    plain.add_done_callback(lambda _: seen.append((packed.done(), set(world.exposition.forms()))))
+    world.store.publish()
+    assert seen == [(False, {PLAIN})]
+    assert set(world.exposition.forms()) == {PLAIN, PACKED}
+
+
 def test_a_form_that_nobody_asks_for_any_more_is_forgotten(world):
     for form in (PLAIN, PACKED):
         body(world.store, form)
@@ -70,6 +79,7 @@ def test_a_form_that_nobody_asks_for_any_more_is_forgotten(world):
     world.store.publish()
     assert set(world.exposition._renderings) == {PACKED}
     assert isinstance(world.exposition.body(PLAIN), Future)
+    assert set(world.exposition.forms()) == {PACKED}
 
 
 def test_members_of_changed_and_unchanged_blocks_unpack_to_the_text(world):

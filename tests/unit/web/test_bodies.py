@@ -181,6 +181,25 @@ def test_an_answer_that_is_made_too_late_is_given_up(serve: Serve, connect: Conn
     assert client.answer().body == b"Now.\n"
 
 
+def test_who_tells_its_time_out_gets_what_is_there_before_it(
+    serve: Serve, connect: Connect
+) -> None:
+    def answer(request: Request) -> Response | Future[Response]:
+        return sentence(200, "Second best.") if request.late else Future()
+
+    client = connect(serve(answer, answer_seconds=60.0))
+    timeout = b"X-Prometheus-Scrape-Timeout-Seconds: 0.1"
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + timeout + b"\r\n\r\n")
+    assert client.answer().body == b"Second best.\n"
+
+
+def test_no_time_out_that_is_told_is_believed_for_long(serve: Serve, connect: Connect) -> None:
+    client = connect(serve(Later(), answer_seconds=60.0, most_answer_seconds=0.1))
+    timeout = b"X-Prometheus-Scrape-Timeout-Seconds: 999999"
+    client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n" + timeout + b"\r\n\r\n")
+    assert client.answer().status == 503
+
+
 def test_a_defect_in_the_other_thread_is_answered_plainly(serve: Serve, connect: Connect) -> None:
     later = Later()
     client = connect(serve(later))

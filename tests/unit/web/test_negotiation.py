@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.negotiation import OFFERS, negotiated
+from exporter.web.negotiation import OFFERS, choices, negotiated
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 NEWER = "text/plain; version=1.0.0; charset=utf-8"
@@ -156,3 +156,12 @@ THREE = (
 )
 def test_scrapers_get_what_they_ask_for(accept: str, answer: str) -> None:
     assert content_type(accept) == answer
+
+
+def test_all_that_suits_is_told_the_best_first() -> None:
+    accept = "text/plain;q=0.2, application/openmetrics-text;version=1.0.0;q=0.9"
+    found = choices({"accept": accept, "accept-encoding": "gzip"})
+    assert [each.content_type.partition(";")[0] for each in found] == [
+        "application/openmetrics-text", "text/plain", "text/plain"
+    ]  # fmt: skip
+    assert all(each.form.packed for each in found)

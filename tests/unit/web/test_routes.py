@@ -10,6 +10,8 @@ import pytest
 
 from exporter.errors import ConfigError
 from exporter.telemetry.forms import Form
+from exporter.telemetry.openmetrics import OPENMETRICS
+from exporter.telemetry.protobuf import PROTOBUF
 from exporter.telemetry.scrape import Blocks
 from exporter.telemetry.text import TEXT
 from exporter.web.messages import Pending, Request, Response
@@ -67,6 +69,27 @@ def test_a_form_that_is_not_ready_is_answered_later() -> None:
     assert not pending.done()
     later.set_result(BLOCKS)
     assert (pending.result(0).status, pending.result(0).body) == (200, BLOCKS)
+
+
+def test_a_late_request_gets_the_best_form_that_is_ready() -> None:
+    asked: list[Form] = []
+    ready: set[Form] = set()
+
+    def scrape(form: Form, _: Collection[str]) -> Blocks | Future[Blocks]:
+        asked.append(form)
+        return BLOCKS if form in ready else Future()
+
+    accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+    routes = replace(ROUTES, scrape=scrape, ready_forms=lambda: ready)
+    late = Request("GET", "/metrics", "", {"accept": accept}, late=True)
+    assert isinstance(routes(late), Future), "there is nothing yet"
+    ready |= {Form(TEXT), Form(TEXT, packed=True), Form(PROTOBUF)}
+    assert routes(late).content_type.startswith("text/plain; version=0.0.4")
+    assert isinstance(routes(replace(late, late=False)), Future)
+    ready.add(Form(OPENMETRICS))
+    assert routes(late).content_type.startswith("application/openmetrics-text; version=1.0.0")
+    best = Form(OPENMETRICS)
+    assert asked == [best, Form(TEXT), best, best]
 
 
 def test_the_landing_page_is_html_that_is_not_kept() -> None:
