@@ -18,6 +18,7 @@ import structlog
 
 from exporter import __version__, config, logs
 from exporter.bundle.command import bundle
+from exporter.dsn import DsnFile, DsnSource, read_from
 from exporter.errors import ConfigError, ExporterError
 from exporter.flags import PROGRAM, loaded, refuse, settings_options
 from exporter.logs import Redactor
@@ -106,8 +107,12 @@ def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
 
 @main.command()
 @click.option("--demo.path", "demo_path", metavar="DIRECTORY", help="Keep the demo's files there.")
+@click.option(
+    "--demo.dsn-file", "demo_dsn_file", metavar="FILE",
+    help="File with the address of a PostgreSQL database, empty at first, to write to.",
+)  # fmt: skip
 @_every_setting
-def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one argument an option
+def demo(demo_path: str | None, demo_dsn_file: str | None, **given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Serve on an embedded Airflow database with real task processes and a live workload."""
     _end_on_signals()
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
@@ -125,7 +130,12 @@ def demo(demo_path: str | None, **given: Any) -> None:  # noqa: ANN401 - one arg
         logs.catch_unhandled()
         _make_directory(directory)
         intake = settings.intake_address[0] if settings.enable_intake else None
-        workload = Demo(directory, intake=intake, token_file=settings.intake_token_file)
+        workload = Demo(
+            directory,
+            intake=intake,
+            token_file=settings.intake_token_file,
+            source=_demo_source(demo_dsn_file, redactor),
+        )
         workload.start()
         try:
             environ = {**os.environ, "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": workload.dsn}
@@ -185,6 +195,10 @@ def baseline(
         refuse(error, Redactor())
     click.echo(report.as_json(judgements) if form == "json" else report.text(judgements), nl=False)
     sys.exit(report.exit_status(judgements, strict=strict))
+
+
+def _demo_source(path: str | None, redactor: Redactor) -> DsnSource | None:
+    return read_from(DsnFile(path, "--demo.dsn-file"), redactor.add) if path else None
 
 
 def _make_directory(directory: Path) -> None:

@@ -121,10 +121,7 @@ def discovered(
 ) -> DsnSource:
     """Find the database's address; raise ConfigError with what to set when there is none."""
     if dsn_file is not None:
-        if "://" in dsn_file.path or "password=" in dsn_file.path:
-            message = f"{dsn_file.origin} takes the path of a file that holds the address"
-            raise ConfigError(message)
-        return DsnSource(str(dsn_file), lambda: _content(dsn_file), on_secrets)
+        return read_from(dsn_file, on_secrets)
     home = airflow_home or _expanded(environ.get("AIRFLOW_HOME") or "~/airflow", environ)
     # Our own setting goes before Airflow's.
     named = None if airflow_home else environ.get("AIRFLOW_CONFIG")
@@ -140,6 +137,14 @@ def discovered(
         f"(looked in {configuration} and {database})"
     )
     raise ConfigError(message)
+
+
+def read_from(file: DsnFile, on_secrets: Callable[[tuple[str, ...]], None]) -> DsnSource:
+    """Return the address in a file; raise ConfigError where an address is given for the file."""
+    if "://" in file.path or "password=" in file.path:
+        message = f"{file.origin} takes the path of a file that holds the address"
+        raise ConfigError(message)
+    return DsnSource(str(file), lambda: _content(file), on_secrets)
 
 
 def parsed(text: str, origin: str) -> Dsn:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 
 from exporter.clock import Clock
-from exporter.demo import database, past
+from exporter.demo import database, past, server
 from exporter.demo.dags import BY_ID
 from exporter.demo.database import Tables
 from exporter.demo.executor import Executor
@@ -30,6 +30,7 @@ from exporter.demo.runs import RunRows
 from exporter.demo.scheduler import Scheduler
 from exporter.demo.telling import Telling
 from exporter.demo.user import User
+from exporter.dsn import DsnSource
 from exporter.errors import ConfigError
 
 STEP_SECONDS = 0.5
@@ -66,11 +67,13 @@ class Demo:
         *,
         intake: str | None = None,
         token_file: Path | None = None,
+        source: DsnSource | None = None,
     ) -> None:
         """Prepare; `pace` is how many times faster than life everything goes, for tests.
 
         `intake` is the address that tasks push to; without one nothing is pushed.
-        `token_file` holds the bearer token that it asks for.
+        `token_file` holds the bearer token that it asks for. `source` tells the address of a
+        PostgreSQL database to write to; without one it is a file in the directory.
         """
         self._directory = directory.absolute()
         self._clock = clock or Clock()
@@ -78,6 +81,7 @@ class Demo:
         self._pace = pace
         self._intake = intake
         self._token_file = token_file
+        self._source = source
         self._log = structlog.get_logger("exporter.demo")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -86,17 +90,19 @@ class Demo:
     @property
     def dsn(self) -> str:
         """The address of the metadata database."""
+        if self._source is not None:
+            return self._source.read()
         return f"sqlite:///{database.path(self._directory)}"
 
     def start(self) -> None:
         """Open or create the database, start the executor, and set the workload going.
 
-        Raises ConfigError when another demo uses the directory.
+        Raises ConfigError when another demo uses the directory, or the database is not a demo's.
         """
         with ExitStack() as stack:
             dbt_path(self._directory).mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(self._directory))
-            engine, tables = database.opened(self._directory, self._fill)
+            engine, tables = self._database()
             stack.callback(engine.dispose)
             connection = stack.enter_context(engine.connect())
             processes = Processes()
@@ -129,6 +135,11 @@ class Demo:
     def running(self) -> bool:
         """Tell whether the workload is alive."""
         return self._thread is not None and self._thread.is_alive()
+
+    def _database(self) -> tuple[sa.Engine, Tables]:
+        if self._source is None:
+            return database.opened(self._directory, self._fill)
+        return server.opened(self._source.dsn(), self._source.origin, self._fill)
 
     def _fill(self, connection: sa.Connection, tables: Tables) -> None:
         past.fill(connection, tables, self._now(), self._chance(), self._pace)
