@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def tool(name: str) -> str:
 def output(*command: str | Path, text: str = "") -> str:
     """Return what a command prints; fail with what it complains of."""
     done = subprocess.run(command, input=text, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
@@ -58,6 +59,11 @@ def documents(text: str) -> list[Document]:
 def kustomized(directory: Path) -> list[Document]:
     """Return what `kubectl kustomize` builds of a directory."""
     return documents(output(tool("kubectl"), "kustomize", directory))
+
+
+def relative(directory: Path, to: Path) -> str:
+    """Return the way there from elsewhere: kustomize takes no absolute paths."""
+    return os.path.relpath(directory, to.resolve())
 
 
 def found(documents: Iterable[Document], kind: str, name: str | None = None) -> Document:

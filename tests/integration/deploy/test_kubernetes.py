@@ -24,6 +24,7 @@ from tests.integration.deploy.manifests import (
     kustomized,
     output,
     read,
+    relative,
     tool,
     unknown_flags,
     validate,
@@ -40,20 +41,9 @@ NAME, WITH_INTAKE = "app.kubernetes.io/name", "with-intake"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Document]]:
+def built(with_intake: list[Document]) -> dict[str, list[Document]]:
     """Return what kustomize builds of each directory, and of a base with the intake."""
-    own = tmp_path_factory.mktemp("own")
-    files = {
-        "resources": [relative(KUBERNETES / "base", own)],
-        "components": [relative(KUBERNETES / "components" / "intake", own)],
-    }
-    (own / "kustomization.yaml").write_text(yaml.safe_dump(files))
-    return {name: kustomized(KUBERNETES / name) for name in BUILT} | {WITH_INTAKE: kustomized(own)}
-
-
-def relative(directory: Path, to: Path) -> str:
-    """Return the way there from elsewhere: kustomize takes no absolute paths."""
-    return "/".join([".."] * (len(to.parts) - 1)) + str(directory)
+    return {name: kustomized(KUBERNETES / name) for name in BUILT} | {WITH_INTAKE: with_intake}
 
 
 def pod(document: Document) -> Document:
