@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from exporter.bundle import promql
 from exporter.bundle.dashboards.panel import DATASOURCE, Panel
+from exporter.bundle.dashboards.query import of_exporters, series
 from exporter.bundle.dashboards.variables import AnyVariable
 
 FOLDER: Final = "Airflow"
@@ -129,8 +130,7 @@ def _annotations() -> list[dict[str, Any]]:
         _annotation(
             "Exporter restarts",
             "blue",
-            'changes(process_start_time_seconds{airflow=~"$airflow", job=~"$job", '
-            'instance=~"$instance"}[5m]) > 0',
+            of_exporters(f"changes({series('process_start_time_seconds')}[5m]) > 0"),
             "{{instance}} started",
         ),
     ]

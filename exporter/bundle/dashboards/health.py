@@ -13,6 +13,7 @@ from exporter.bundle.dashboards.query import (
     Query,
     Range,
     highest,
+    of_exporters,
     series,
     top,
     total,
@@ -45,9 +46,10 @@ def _now() -> tuple[Panel, ...]:
     return (
         Stat(
             title="Exporters down",
-            description="Exporters that Prometheus cannot scrape.",
+            description="Exporters that Prometheus cannot scrape, of those that it has scraped in "
+            "the last day.",
             unit="short",
-            queries=(Query(f"count by (airflow) ({_up()}) - {total(_up())}", ("airflow",)),),
+            queries=(Query(f"count by (airflow) {_up()} - {total(_up())}", ("airflow",)),),
             steps=((1, RED),),
         ),
         Stat(
@@ -124,7 +126,7 @@ def _now() -> tuple[Panel, ...]:
 
 
 def _up() -> str:
-    return series("up")
+    return of_exporters(series("up"))
 
 
 def _components() -> tuple[Panel, ...]:

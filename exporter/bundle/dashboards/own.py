@@ -13,6 +13,7 @@ from exporter.bundle.dashboards.query import (
     Range,
     highest,
     lowest,
+    of_exporters,
     series,
     top,
     total,
@@ -118,7 +119,7 @@ def series_and_scrapes() -> tuple[Panel, ...]:
             unit="short",
             queries=(
                 Query(
-                    highest(series("scrape_samples_scraped"), *_BY_EXPORTER),
+                    highest(of_exporters(series("scrape_samples_scraped")), *_BY_EXPORTER),
                     _EXPORTER,
                     Range(1, 1e7),
                 ),
@@ -129,7 +130,11 @@ def series_and_scrapes() -> tuple[Panel, ...]:
             description="As Prometheus sees them.",
             unit="s",
             queries=(
-                Query(highest(series("scrape_duration_seconds"), *_BY_EXPORTER), _EXPORTER, _SHORT),
+                Query(
+                    highest(of_exporters(series("scrape_duration_seconds")), *_BY_EXPORTER),
+                    _EXPORTER,
+                    _SHORT,
+                ),
             ),
             steps=up_to("scrape_seconds", early=0.2),
         ),
@@ -157,8 +162,8 @@ def series_and_scrapes() -> tuple[Panel, ...]:
 
 def process() -> tuple[Panel, ...]:
     """Return what each exporter uses."""
-    used = f"rate({series('process_cpu_seconds_total')}[{RATE}])"
-    files = f"{series('process_open_fds')} / {series('process_max_fds')}"
+    used = of_exporters(f"rate({series('process_cpu_seconds_total')}[{RATE}])")
+    files = of_exporters(f"{series('process_open_fds')} / {series('process_max_fds')}")
     build = ("airflow", "version", "pythonversion")
     return (
         Lines(
@@ -174,7 +179,7 @@ def process() -> tuple[Panel, ...]:
             unit="bytes",
             queries=(
                 Query(
-                    highest(series("process_resident_memory_bytes"), *_BY_EXPORTER),
+                    highest(of_exporters(series("process_resident_memory_bytes")), *_BY_EXPORTER),
                     _EXPORTER,
                     BYTES,
                 ),

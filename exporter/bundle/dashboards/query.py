@@ -55,6 +55,16 @@ def series(family: Family | str, *matchers: str) -> str:
     return selector(family, SCRAPED, *matchers)
 
 
+def of_exporters(expression: str) -> str:
+    """Keep what every target has of exporters alone: of those scraped within a day.
+
+    With all jobs chosen Prometheus' other targets would be taken for exporters. One that is down
+    tells no more that it is one.
+    """
+    known = f"last_over_time({series(catalogue.BUILD_INFO)}[1d])"
+    return f"({expression} and on (airflow, job, instance) {known})"
+
+
 def buckets(family: Family, *matchers: str) -> str:
     """Return the selector of a histogram's buckets."""
     return series(f"{family.name}_bucket", *matchers)

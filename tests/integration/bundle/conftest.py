@@ -29,6 +29,9 @@ STRETCHED = 15
 """So that it is a quarter of an hour, scraped every 15 s."""
 COMPARED = re.compile(r"airflow_task_duration_seconds_(sum|count)|data_rows_processed_total")
 """What a panel sets beside its own past."""
+OF_EVERY_TARGET = re.compile("up$|scrape_|process_")
+STRANGER = "stranger:{}"
+"""The instances of a job that Prometheus scrapes as well, and whose targets are no exporters."""
 DAY_SECONDS = 86_400
 
 
@@ -46,6 +49,8 @@ def _scraped(tmp_path_factory) -> Iterator[tuple[Prometheus, float]]:
     for ago in (DAY_SECONDS, 7 * DAY_SECONDS):
         north += earlier(north[: len(north)], ago, COMPARED)
     samples = [*north, *labelled(north, instance="other-{}"), *labelled(north, airflow="south")]
+    of_every_target = [each for each in north if OF_EVERY_TARGET.match(each.labels["__name__"])]
+    samples += labelled(of_every_target, job="node", instance=STRANGER)
     recorded = hourly(north, until=time())
     samples += [*recorded, *labelled(recorded, airflow="south")]
     with served(samples, past, hurried(RULES, past)) as server:

@@ -60,6 +60,10 @@ OF_THE_PLATFORM = [
 """Those that must not depend on how many exporters there are."""
 WHOLE = [each for each in OF_THE_PLATFORM if not RANKED.match(each.query.expr)]
 
+OF_TARGETS = [
+    each for each in ASKED if re.search(r"\b(up|scrape_\w+|process_\w+)\{", each.query.expr)
+]
+
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 def test_a_panel_has_what_it_says_it_has(prometheus, at, asked):
@@ -91,6 +95,12 @@ def test_a_second_installation_stands_beside_the_first(prometheus, at, asked):
     north = prometheus.query(asked.expression("north", ONE), at)
     south = [({**labels, "airflow": "south"}, value) for labels, value in north]
     assert_alike(north + south, prometheus.query(asked.expression(".*", ONE), at))
+
+
+@pytest.mark.parametrize("asked", OF_TARGETS, ids=str)
+def test_targets_that_are_no_exporters_are_not_shown_as_exporters(prometheus, at, asked):
+    assert prometheus.query('up{instance=~"stranger.+"}', at)
+    assert prometheus.query(asked.expression("north", "stranger.+"), at) == []
 
 
 def test_the_guides_queue_counts_exporters_and_installations_the_meant_one_neither(prometheus, at):

@@ -12,7 +12,7 @@ from typing import Any
 
 from exporter import catalogue
 from exporter.bundle.dashboards import all_dashboards
-from tests.support.known_series import OF_TARGETS, exposed, known
+from tests.support.known_series import OF_PROMETHEUS, OF_TARGETS, exposed, known
 from tests.support.promql_names import groupings, ranged, selectors
 
 Model = dict[str, Any]
@@ -24,6 +24,7 @@ UNITS = {
 }  # fmt: skip
 TYPES = {"stat", "timeseries", "bargauge", "table", "row"}
 PROCESS = "process_"
+OF_ALL_TARGETS = OF_PROMETHEUS - {"ALERTS"}
 COUNTING = {"rate", "irate", "increase"}
 
 
@@ -195,6 +196,16 @@ def installations_are_kept_apart(model: Model) -> Iterator[str]:
 # Our own.
 
 
+def exporters_are_told_from_other_targets(model: Model) -> Iterator[str]:
+    """What every target has is asked of exporters alone, of annotations as well."""
+    asked = [(each["name"], each["expr"]) for each in model["annotations"]["list"]]
+    for title, expression in (*queries(model), *asked):
+        names = {each.name for each in selectors(expression)}
+        of_all = {each for each in names if each.startswith(PROCESS)} | names & OF_ALL_TARGETS
+        if of_all and catalogue.BUILD_INFO.name not in names:
+            yield f"{title}: {sorted(of_all)} of every target there is"
+
+
 def variables_are_used(model: Model) -> Iterator[str]:
     """Whoever chooses something must see a difference."""
     asked = [expression for _, expression in queries(model)]
@@ -263,5 +274,5 @@ RULES: tuple[Callable[[Model], Iterator[str]], ...] = (
     has_a_data_source_variable, has_job_and_instance, variables_ask_for_labels, panels_are_told,
     selectors_are_narrowed, counters_are_counted, cannot_be_edited, names_exist,
     patterns_are_patterns, installations_are_kept_apart, variables_are_used,
-    panels_have_their_place, links_lead_somewhere,
+    panels_have_their_place, links_lead_somewhere, exporters_are_told_from_other_targets,
 )  # fmt: skip
