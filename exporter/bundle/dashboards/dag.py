@@ -191,7 +191,7 @@ def _duration() -> tuple[Panel, ...]:
             title="Slowest tasks p95",
             description="95 of 100 tries of the task finished in the window took no longer.",
             unit="s",
-            queries=(Query(top(of_team(f"({tasks})")), _TASK, _BUCKETS),),
+            queries=(Query(top(tasks), _TASK, _BUCKETS),),
             steps=up_to("task_p95_seconds", early=1 / 3),
             links=_TO_TASK,
         ),

@@ -71,7 +71,7 @@ def _durations() -> tuple[Panel, ...]:
             "more.",
             "s",
             Query(
-                of_team(f"({quantile(0.95, c.TASK_DURATION, 'dag_id')})"),
+                quantile(0.95, c.TASK_DURATION, "dag_id"),
                 ("airflow", "dag_id"),
                 Range(0, 3600),
             ),
@@ -165,7 +165,7 @@ def _rows() -> tuple[Panel, ...]:
             "By pipeline and stage.",
             "rowsps",
             Query(
-                total(once(f"rate({series(c.ROWS_PROCESSED)}[{RATE}])"), *labels),
+                total(of_team(once(f"rate({series(c.ROWS_PROCESSED)}[{RATE}])")), *labels),
                 ("airflow", *labels),
                 _ROWS,
             ),

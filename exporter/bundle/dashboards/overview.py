@@ -14,6 +14,7 @@ from exporter.bundle.dashboards.query import (
     Range,
     grown,
     highest,
+    of_team,
     quantile,
     series,
     total,
@@ -47,8 +48,8 @@ def dashboard() -> Dashboard:
 
 
 def _now() -> tuple[Panel, ...]:
-    finished = total(grown(series(c.TASK_FINISHED)))
-    failed = total(grown(series(c.TASK_FINISHED, 'state=~"failed|up_for_retry"')))
+    finished = total(of_team(grown(series(c.TASK_FINISHED))))
+    failed = total(of_team(grown(series(c.TASK_FINISHED, 'state=~"failed|up_for_retry"'))))
     heartbeat = highest(series(c.COMPONENT_HEARTBEAT, 'component="scheduler"'))
     return (
         Stat(
@@ -110,7 +111,7 @@ def _now() -> tuple[Panel, ...]:
             unit="rowsps",
             queries=(
                 Query(
-                    total(once(f"rate({series(c.ROWS_PROCESSED)}[{RATE}])")),
+                    total(of_team(once(f"rate({series(c.ROWS_PROCESSED)}[{RATE}])"))),
                     ("airflow",),
                     Range(0, 1e9),
                 ),
@@ -163,7 +164,11 @@ def _work() -> tuple[Panel, ...]:
             title="Tries finished, by outcome",
             description="Tries that finished in the window before each moment.",
             unit="short",
-            queries=(Query(total(grown(series(c.TASK_FINISHED)), "state"), ("airflow", "state")),),
+            queries=(
+                Query(
+                    total(of_team(grown(series(c.TASK_FINISHED))), "state"), ("airflow", "state")
+                ),
+            ),
             width=12,
             colours=STATES,
         ),

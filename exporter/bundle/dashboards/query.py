@@ -95,8 +95,10 @@ def quantile(share: float, family: Family, *labels: str, of: tuple[str, ...] = (
 
     What is not a number is neither below nor above 0, so the comparison leaves it out.
     """
-    observed = total(grown(buckets(family, *of)), "le", *labels)
-    return f"histogram_quantile({share}, {observed}) >= 0"
+    observed = grown(buckets(family, *of))
+    if "dag_id" in family.labels:
+        observed = of_team(observed)
+    return f"histogram_quantile({share}, {total(observed, 'le', *labels)}) >= 0"
 
 
 def top(expression: str, count: int = 10) -> str:

@@ -45,7 +45,7 @@ def dags() -> tuple[Panel, ...]:
             "95 of 100 tries of the DAG's tasks finished in the window took no longer.",
             "s",
             Query(
-                top(of_team(f"({quantile(0.95, c.TASK_DURATION, 'dag_id')})")),
+                top(quantile(0.95, c.TASK_DURATION, "dag_id")),
                 ranked,
                 Range(0, 3600),
             ),

@@ -71,7 +71,7 @@ def tasks() -> tuple[Panel, ...]:
             unit="bytes",
             queries=(
                 Query(
-                    top(of_team(f"({quantile(0.95, c.TASK_PEAK_MEMORY, *_BY_TASK, of=OF_TASK)})")),
+                    top(quantile(0.95, c.TASK_PEAK_MEMORY, *_BY_TASK, of=OF_TASK)),
                     _TASK,
                     BYTES,
                 ),
@@ -116,7 +116,7 @@ def runs() -> tuple[Panel, ...]:
             unit="s",
             queries=(
                 Query(
-                    top(of_team(f"({quantile(0.95, c.DAG_RUN_DURATION, 'dag_id', of=OF_DAG)})")),
+                    top(quantile(0.95, c.DAG_RUN_DURATION, "dag_id", of=OF_DAG)),
                     _DAG,
                     SECONDS,
                 ),
@@ -129,7 +129,7 @@ def runs() -> tuple[Panel, ...]:
             unit="s",
             queries=(
                 Query(
-                    top(of_team(f"({quantile(0.95, c.DAG_RUN_START_DELAY, 'dag_id', of=OF_DAG)})")),
+                    top(quantile(0.95, c.DAG_RUN_START_DELAY, "dag_id", of=OF_DAG)),
                     _DAG,
                     _BUCKETS,
                 ),

@@ -60,6 +60,11 @@ OF_THE_PLATFORM = [
 """Those that must not depend on how many exporters there are."""
 WHOLE = [each for each in OF_THE_PLATFORM if not RANKED.match(each.query.expr)]
 
+OF_TEAMS = [
+    each for each in ASKED
+    if "$team" in each.query.expr and not re.search(r"\btask_\w+\{", each.query.expr)
+]  # fmt: skip
+"""Without what processes on the host tell: these may be tasks of DAGs that no database knows."""
 OF_TARGETS = [
     each for each in ASKED if re.search(r"\b(up|scrape_\w+|process_\w+)\{", each.query.expr)
 ]
@@ -131,6 +136,12 @@ def test_the_guides_pod_queries_find_pods_and_the_meant_ones_count_sidecars(prom
 
 def by_pod(result) -> dict[str, float]:
     return {labels["pod"]: value for labels, value in result}
+
+
+@pytest.mark.parametrize("asked", OF_TEAMS, ids=str)
+def test_a_team_without_dags_sees_none(prometheus, at, asked):
+    nobodys = asked.expression("north", ONE).replace('team!~".*"', 'team!~"nobody"')
+    assert prometheus.query(nobodys, at) == []
 
 
 def test_another_team_is_left_out_and_all_teams_leave_nothing_out(prometheus, at):

@@ -24,6 +24,7 @@ UNITS = {
 }  # fmt: skip
 TYPES = {"stat", "timeseries", "bargauge", "table", "row"}
 PROCESS = "process_"
+CONTAINERS = "containers"
 OF_ALL_TARGETS = OF_PROMETHEUS - {"ALERTS"}
 COUNTING = {"rate", "irate", "increase"}
 
@@ -196,6 +197,18 @@ def installations_are_kept_apart(model: Model) -> Iterator[str]:
 # Our own.
 
 
+def other_teams_are_left_out(model: Model) -> Iterator[str]:
+    """Where a team can be chosen, what has a DAG of its own is that team's alone."""
+    if "team" not in variables(model):
+        return
+    for title, expression in queries(model):
+        names = {each.name for each in selectors(expression)}
+        of_dags = {each for each in names & exposed().keys() if "dag_id" in exposed()[each]}
+        of_dags -= {family.name for family in catalogue.FAMILIES if family.collector == CONTAINERS}
+        if of_dags and catalogue.DAG_INFO.name not in names and not of_guide(title):
+            yield f"{title}: {sorted(of_dags)} of every team"
+
+
 def exporters_are_told_from_other_targets(model: Model) -> Iterator[str]:
     """What every target has is asked of exporters alone, of annotations as well."""
     asked = [(each["name"], each["expr"]) for each in model["annotations"]["list"]]
@@ -274,5 +287,6 @@ RULES: tuple[Callable[[Model], Iterator[str]], ...] = (
     has_a_data_source_variable, has_job_and_instance, variables_ask_for_labels, panels_are_told,
     selectors_are_narrowed, counters_are_counted, cannot_be_edited, names_exist,
     patterns_are_patterns, installations_are_kept_apart, variables_are_used,
-    panels_have_their_place, links_lead_somewhere, exporters_are_told_from_other_targets,
+    panels_have_their_place, links_lead_somewhere, other_teams_are_left_out,
+    exporters_are_told_from_other_targets,
 )  # fmt: skip

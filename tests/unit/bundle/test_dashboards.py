@@ -114,6 +114,7 @@ BREAKAGES = {
         lambda _: 'rate(airflow_task_duration_seconds_bucket{le="1"}[$__rate_interval])'
     ),
     "of every target there is": _expression(lambda _: 'process_open_fds{job=~"$job"}'),
+    "of every team": _expression(lambda _: 'airflow_dag_active_runs{dag_id=~"$dag_id"}'),
     "there is no variable dag": _expression(lambda _: 'airflow_dag_paused{dag_id=~"$dag"}'),
     "leads nowhere": _set(
         "bargauge", "fieldConfig", "defaults", "links", value=[{"url": "/d/elsewhere?x"}]
