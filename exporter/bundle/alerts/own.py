@@ -10,6 +10,7 @@ from exporter.bundle.promql import REPLICA, selector
 from exporter.catalogue import Kind
 
 _HEALTH: Final = "airflow-exporter-health"
+_WORKERS: Final = "airflow-exporter-workers"
 _AIRFLOW: Final = "airflow"
 _TARGET: Final = ("airflow", "job", "instance")
 _OURS: Final = f"and on (airflow, job, instance) {catalogue.BUILD_INFO.name}"
@@ -167,7 +168,7 @@ ALERTS: Final = (
         Severity.WARNING,
         "Task processes cannot be named.",
         f"{_NAME} sees {{{{ $value }}}} task processes whose task it cannot tell.",
-        _HEALTH,
+        _WORKERS,
         _TARGET,
         Runbook(
             "Processes of Airflow's tasks run on the host, and neither title nor log file nor pod "

@@ -144,7 +144,7 @@ ALERTS: Final = (
         "Running tries have lost their heartbeat.",
         "{{ $value }} tries of {{ $labels.airflow }} are running and have not told so for longer "
         "than Airflow tolerates.",
-        _OVERVIEW,
+        _HEALTH,
         ("airflow",),
         Runbook(
             "Their workers have died, or cannot reach the database or API; the scheduler, which "

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from exporter.bundle import promql
 from exporter.bundle.dashboards.panel import DATASOURCE, Panel
-from exporter.bundle.dashboards.query import of_exporters, series
+from exporter.bundle.dashboards.query import FIRING, of_exporters, series
 from exporter.bundle.dashboards.variables import AnyVariable
 
 FOLDER: Final = "Airflow"
@@ -124,7 +124,7 @@ def _annotations() -> list[dict[str, Any]]:
         _annotation(
             "Firing alerts",
             "red",
-            'ALERTS{airflow=~"$airflow", alertname=~"(Airflow|Data).+", alertstate="firing"}',
+            FIRING,
             "{{alertname}}",
         ),
         _annotation(

@@ -83,7 +83,7 @@ def _now() -> tuple[Panel, ...]:
             base=BLUE,
         ),
         Stat(
-            title="Rows a second",
+            title="Slowest stage",
             description="Rows over the seconds of the tries that finished in the last 15 minutes, "
             "of the stage that is the slowest.",
             unit="rowsps",
@@ -118,7 +118,7 @@ def _now() -> tuple[Panel, ...]:
         ),
         Stat(
             title="Baselines missed",
-            description="Baselines whose actual is worse than the target and its tolerance. Wants "
+            description="Baselines whose actual is worse than the target and its tolerance. Needs "
             "the recording rules.",
             unit="short",
             queries=(Query(f"{missed} or {known} * 0", ("airflow",)),),
@@ -204,7 +204,7 @@ def _baselines() -> tuple[Panel, ...]:
         Bars(
             title="Room left to the baselines",
             description="What is left until the baseline and its tolerance are reached, as a part "
-            "of them; below 0 it is missed. Least first. Wants the recording rules.",
+            "of them; below 0 it is missed. Least first. Needs the recording rules.",
             unit="percentunit",
             queries=(
                 Query(

@@ -7,6 +7,7 @@ from exporter.bundle.dashboards import guide, links, ranking
 from exporter.bundle.dashboards.dashboard import Dashboard, Row
 from exporter.bundle.dashboards.panel import Lines, Panel, Stat
 from exporter.bundle.dashboards.query import (
+    FIRING,
     RATE,
     RATIO,
     SECONDS,
@@ -124,12 +125,7 @@ def _now() -> tuple[Panel, ...]:
             description="Alerts of the bundled rules that fire now; 0 as well where the rules are "
             "not loaded.",
             unit="short",
-            queries=(
-                Query(
-                    'count(ALERTS{airflow=~"$airflow", alertname=~"(Airflow|Data).+", '
-                    'alertstate="firing"}) or vector(0)'
-                ),
-            ),
+            queries=(Query(f"count({FIRING}) or vector(0)"),),
             steps=((1, RED),),
         ),
     )
@@ -173,12 +169,21 @@ def _work() -> tuple[Panel, ...]:
             colours=STATES,
         ),
         Lines(
+            title="Queued, by queue",
+            description="Task instances that wait for a worker of the queue.",
+            unit="short",
+            queries=(Query(highest(series(c.TASK_QUEUE_SIZE), "queue"), ("airflow", "queue")),),
+            width=6,
+            steps=up_to("queued_tasks"),
+        ),
+        Lines(
             title="Longest wait in a queue",
             description="Age of the oldest task instance that waits for a worker, by queue.",
             unit="s",
             queries=(
                 Query(highest(series(c.QUEUE_OLDEST_WAIT), "queue"), ("airflow", "queue"), SECONDS),
             ),
+            width=6,
             steps=up_to("queue_wait_seconds", early=0.2),
         ),
         Lines(
@@ -192,6 +197,7 @@ def _work() -> tuple[Panel, ...]:
                     Range(0, 3600),
                 ),
             ),
+            width=6,
         ),
         Lines(
             title="Workers wanted",
@@ -199,5 +205,6 @@ def _work() -> tuple[Panel, ...]:
             "autoscaler should follow.",
             unit="short",
             queries=(Query(highest(series(c.WORKERS_DESIRED), "queue"), ("airflow", "queue")),),
+            width=6,
         ),
     )

@@ -17,6 +17,11 @@ OF_POD: Final = ('namespace=~"$namespace"', 'pod=~"$pod"')
 OF_STAGE: Final = ('pipeline=~"$pipeline"', 'stage=~"$stage"')
 RATE: Final = "$__rate_interval"
 WINDOW: Final = "$window"
+FIRING: Final = (
+    'ALERTS{airflow=~"$airflow", alertname=~"(Airflow|DataProcessing|DataStage|DataPipeline).+", '
+    'alertstate="firing"}'
+)
+"""The bundled alerts that fire; `Data.+` would take those about data bases and disks for ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,7 +262,7 @@ def _workers() -> tuple[Panel, ...]:
         Bars(
             title="Components against their baselines",
             description="Room that is left below the baseline and its tolerance; below 0 it is "
-            "missed. Wants the recording rules.",
+            "missed. Needs the recording rules.",
             unit="percentunit",
             queries=(Query(highest(headroom, "name", "metric"), baseline, Range(-1e4, 1)),),
             steps=ROOM,

@@ -13,6 +13,7 @@ from exporter import catalogue
 from exporter.bundle import alerts, recording, rules, runbook, thresholds
 from exporter.bundle.alert import Alert, Severity
 from exporter.bundle.dashboards import all_dashboards
+from exporter.bundle.dashboards.query import FIRING
 from exporter.config import Settings
 from exporter.errors import ConfigError
 from exporter.insight.baselines.file import baselines
@@ -138,6 +139,36 @@ def test_an_alerts_dashboard_is_there_and_has_the_variables_it_is_handed(rule):
     handed = set(re.findall(r"var-(\w+)=", query))
     assert "airflow" in handed
     assert handed <= {each.name for each in dashboard.variables}
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=of)
+def test_an_alerts_dashboard_shows_something_of_what_the_alert_asks(rule):
+    uid = re.match(r"/d/([\w-]+)", rule["annotations"]["dashboard_url"])[1]
+    dashboard = {each.uid: each for each in all_dashboards()}[uid]
+    shown = {
+        name
+        for panel in dashboard.panels
+        for query in panel.queries
+        for name in sampled(query.expr)
+    }
+    # Paused DAGs are only left out.
+    assert (sampled(rule["expr"]) - {catalogue.DAG_PAUSED.name}) & shown
+
+
+def sampled(expression: str) -> set[str]:
+    """Return the families that are asked for, those that recording rules ask for among them."""
+    names: set[str] = set()
+    for name in {each.name for each in selectors(expression)}:
+        recorded = [rule["expr"] for rule in RULES if rule.get("record") == name]
+        names |= set().union(*map(sampled, recorded))
+        names.add(re.sub(r"_(bucket|sum|count)$", "", name))
+    return names
+
+
+def test_what_counts_firing_alerts_counts_the_bundled_ones_alone():
+    pattern = re.search(r'alertname=~"([^"]+)"', FIRING)[1]
+    assert all(re.fullmatch(pattern, each.name) for each in DECLARED)
+    assert not re.fullmatch(pattern, "DatabaseDown")
 
 
 def test_the_runbook_is_what_the_code_says():
