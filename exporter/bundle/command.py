@@ -61,14 +61,15 @@ def reference(write: str | None, check: str | None) -> None:
 )  # fmt: skip
 @click.option(
     "--dashboard-base", metavar="URL", default="",
-    help="Where Grafana is, without a slash at the end.",
+    help="Where Grafana is, such as https://grafana.example.com.",
 )  # fmt: skip
 @settings_options("config_file", "baselines_file", "metric_prefix")
 def rules(write: str | None, check: str | None, **given: Any) -> None:  # noqa: ANN401 - options
     """Print the recording and alerting rules.
 
-    They are for a baselines file and for the names of the container_* families. Printed, or as a
-    PrometheusRule, they are one file; written, baselines have a file of their own.
+    They judge by a baselines file, and ask for the container_* families under the names that these
+    are exposed by. Printed, or as a PrometheusRule, they are one file; written, baselines have a
+    file of their own.
     """
     from exporter.bundle import rules  # noqa: PLC0415 - `--help` must not wait for it
 
@@ -99,7 +100,11 @@ def dashboards(
     assignments: tuple[str, ...],
     **given: Any,  # noqa: ANN401 - one argument an option
 ) -> None:
-    """Print the Grafana dashboards for the names of the container_* families."""
+    """Print the Grafana dashboards.
+
+    They ask for the container_* families under the names that these are exposed by. Printed,
+    files follow one another; Grafana imports them written, one by one.
+    """
     from exporter import catalogue  # noqa: PLC0415 - `--help` must not wait for it
     from exporter.bundle import delivery, thresholds  # noqa: PLC0415
     from exporter.bundle.dashboards import all_dashboards  # noqa: PLC0415
@@ -146,13 +151,20 @@ def _bundled(
     """Print, write or check; pages that are alone in their folder share it with no others."""
     from exporter.bundle.pages import outdated, strays, written  # noqa: PLC0415 - as above
 
+    if check is not None and write is not None:
+        message = "--check and --write: give one of them"
+        raise click.UsageError(message)
     if check is not None:
         stale = outdated(pages, Path(check)) + (strays(pages, Path(check)) if alone else [])
         for path in stale:
             click.echo(f"{path} is not up to date: run `make docs`", err=True)
         sys.exit(1 if stale else 0)
     if write is not None:
-        for path in written(pages, Path(write)):
+        try:
+            changed = written(pages, Path(write))
+        except OSError as error:
+            refuse(ConfigError(f"--write {write}: {error.strerror}"), Redactor())
+        for path in changed:
             click.echo(path)
         return
     click.echo("\n".join(pages.values()), nl=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -24,6 +25,9 @@ RUNBOOK: Final = "docs/runbook.md"
 """Where the runbook is without an address of one's own: in the project's tree."""
 _MADE: Final = "# Written by `airflow-perf-exporter bundle rules`.\n"
 _NAME: Final = "airflow-perf-exporter"
+_WORD: Final = r"[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?"
+_LABEL: Final = re.compile(rf"((?:[a-z0-9.-]+/)?{_WORD})=({_WORD}|)", re.ASCII)
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/ has the syntax."""
 _GROUPS: Final = (*recording.GROUPS, *alerts.GROUPS)
 
 
@@ -58,10 +62,13 @@ def asked(
 ) -> dict[str, str]:
     """Return what the command is asked for; raise ConfigError for what makes no sense."""
     limits = thresholds.chosen(assignments)
-    terms = Terms(settings.metric_prefix, limits, runbook_base, dashboard_base)
+    terms = Terms(settings.metric_prefix, limits, runbook_base, dashboard_base.rstrip("/"))
     found = baselines(settings.baselines_file)
     if form is Form.CUSTOM_RESOURCE:
         return {f"{_NAME}.yaml": resource(found, terms, dict(map(_label, labels)))}
+    if any(labels):
+        message = "--label: a rules file has no labels of its own; they are for --form crd"
+        raise ConfigError(message)
     return {f"{_NAME}.yml": whole(found, terms)} if one_file else pages(found, terms)
 
 
@@ -90,11 +97,11 @@ def resource(found: Iterable[Baseline], terms: Terms, labels: Mapping[str, str])
 
 
 def _label(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        message = f"--label {text}: must be name=value"
+    found = _LABEL.fullmatch(text)
+    if not found:
+        message = f"--label {text}: must be name=value, as Kubernetes has labels"
         raise ConfigError(message)
-    return name, value
+    return found[1], found[2]
 
 
 def document(groups: Iterable[Group], terms: Terms) -> dict[str, Any]:

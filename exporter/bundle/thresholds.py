@@ -15,6 +15,7 @@ from exporter import yaml_file
 from exporter.errors import ConfigError
 
 _DECLARED: Final = Path(__file__).with_suffix(".yaml")
+_RATIO: Final = "ratio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ def declared() -> tuple[Threshold, ...]:
 def chosen(assignments: Iterable[str] = ()) -> dict[str, float]:
     """Return the value of every threshold: the default, or what `name=value` says, the last one.
 
-    Raises ConfigError for a name that is none and for a value that is no number.
+    Raises ConfigError for a name that is none, a value that is no number, a ratio in percent.
     """
+    units = {each.name: each.unit for each in declared()}
     values = {each.name: each.default for each in declared()}
     for each in assignments:
         name, _, text = each.partition("=")
@@ -48,6 +50,9 @@ def chosen(assignments: Iterable[str] = ()) -> dict[str, float]:
             message = f"--set {name}: no such threshold; there are {', '.join(values)}"
             raise ConfigError(message)
         values[name] = _number(name, text)
+        if units[name] == _RATIO and values[name] > 1:
+            message = f"--set {name}: must be a part of 1, such as 0.8 for 80 %"
+            raise ConfigError(message)
     return values
 
 

@@ -126,3 +126,18 @@ def test_the_command_takes_other_thresholds():
     refused = run("--set", "queued_task=70")
     assert refused.exit_code == 2
     assert "--set queued_task: no such threshold" in refused.output
+
+
+def test_a_place_that_cannot_be_written_to_is_named_in_one_line(tmp_path):
+    taken = tmp_path / "taken"
+    taken.touch()
+    done = run("--write", str(taken))
+    assert done.exit_code == 2
+    assert done.stderr == f"airflow-perf-exporter: --write {taken}: File exists\n"
+
+
+def test_writing_and_checking_at_once_is_refused(tmp_path):
+    done = run("--write", str(tmp_path), "--check", str(tmp_path))
+    assert done.exit_code == 2
+    assert "--check and --write: give one of them" in done.stderr
+    assert not list(tmp_path.iterdir())

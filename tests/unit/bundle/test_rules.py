@@ -242,10 +242,23 @@ def test_a_prometheus_rule_and_one_file_hold_what_the_files_hold():
     assert resource["metadata"]["labels"]["release"] == "prom"
 
 
-@pytest.mark.parametrize("label", ["release", "=prom"])
+@pytest.mark.parametrize("label", ["release", "=prom", "a b=c", "release=a b", "-a=b", "a=b/c"])
 def test_what_is_no_label_is_refused(label):
     with pytest.raises(ConfigError, match=r"--label .*: must be name=value"):
         rules.asked(Settings(), form=rules.Form.CUSTOM_RESOURCE, labels=[label])
+
+
+def test_a_label_that_a_file_would_not_have_is_refused():
+    with pytest.raises(ConfigError, match=r"--label: .* for --form crd"):
+        rules.asked(Settings(), form=rules.Form.FILE, labels=["release=prom"])
+
+
+def test_grafanas_address_may_end_with_a_slash():
+    with_slash, without = (
+        rules.asked(Settings(), form=rules.Form.FILE, dashboard_base=f"https://grafana{end}")
+        for end in ("/", "")
+    )
+    assert with_slash == without
 
 
 def test_a_match_of_the_user_may_hold_a_dollar_sign(tmp_path):

@@ -26,6 +26,12 @@ def test_a_threshold_that_does_not_exist_is_refused_by_its_name(given):
         thresholds.chosen([given])
 
 
+def test_a_ratio_in_percent_is_refused():
+    assert thresholds.chosen(["memory_ratio=1"])["memory_ratio"] == 1
+    with pytest.raises(ConfigError, match=r"--set memory_ratio: must be a part of 1"):
+        thresholds.chosen(["memory_ratio=80"])
+
+
 @pytest.mark.parametrize("given", ["", "=", "=80%", "=nan", "=inf", "=-1", "=1 or up", "=0x10"])
 def test_what_is_no_number_is_refused_with_the_name(given):
     with pytest.raises(ConfigError, match=r"--set memory_ratio: must be a number"):
