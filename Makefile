@@ -72,6 +72,7 @@ bench-regressions: $(STAMP) ## false alarms and detections of the rule for regre
 
 bench-exposition: $(STAMP) ## cost of a scrape of LINES lines (default 100009) beside prometheus_client
 	$(BIN)/python -m bench.exposition --lines $(LINES)
+	$(BIN)/python -m bench.scrapers
 
 airflow-test: $(STAMP) ## install real Airflow VERSIONS and dbt, run DAGs, compare with the database
 	AIRFLOW_TEST_VERSIONS="$(VERSIONS)" REQUIRE_ALL=1 $(BIN)/python -m pytest -q -m airflow $(OPTIONS) tests/airflow tests/dbt

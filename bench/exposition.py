@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=100_009)
     children = -(-parser.parse_args().lines // LINES_PER_CHILD)
     print(f"{children:,} children of {FAMILY.name}: {children * LINES_PER_CHILD:,} lines")
-    store, labels = _filled(children)
+    store, labels = filled(children)
     with _served(store) as scraped, _bare(store) as sent:
         rounds = {
             **{f"publish, {n} changed": _published(store, labels, n) for n in CHANGED},
@@ -86,7 +86,7 @@ def _verdict(ours: dict[str, Cost], theirs: Cost) -> None:
     print(f"publish+scrape vs prometheus_client: {times:.0f} x ({mark} >= {GOAL_TIMES})")
 
 
-def _filled(children: int) -> tuple[Store, list[Labels]]:
+def filled(children: int) -> tuple[Store, list[Labels]]:
     """Return a store with some observations in each child, and print what it takes."""
     labels: list[Labels] = [
         (f"bronze_orders_pipeline_{dag:04}", f"transform_silver_{task:03}", OPERATORS[n % 4])
@@ -200,8 +200,8 @@ def _read(port: int, pipe: Connection) -> None:
 
 
 @contextmanager
-def _served(store: Store) -> Iterator[Callable[[str, str], float]]:
-    """Serve the store; yield what scrapes it once, in a coding and format: returns the CPU."""
+def serving(store: Store) -> Iterator[int]:
+    """Serve the store; yield the port."""
     routes = Routes(
         scrape=Scrape(store.exposition, ProcessTables(Clock())),
         healthy=lambda: None,
@@ -211,20 +211,25 @@ def _served(store: Store) -> Iterator[Callable[[str, str], float]]:
     )
     server = Server(["127.0.0.1:0"], routes)
     server.start()
-    port = int(server.addresses[0].rpartition(":")[2])
     try:
-        with _reader(port) as reader:
-
-            def scrape(coding: str, accept: str) -> float:
-                headers = f"Host: bench\r\nAccept: {accept}\r\nAccept-Encoding: {coding}"
-                request = f"GET /metrics HTTP/1.1\r\n{headers}\r\n\r\n".encode()
-                began = process_time_ns()
-                reader.read(request, 0)
-                return (process_time_ns() - began) / 1000
-
-            yield scrape
+        yield int(server.addresses[0].rpartition(":")[2])
     finally:
         server.stop()
+
+
+@contextmanager
+def _served(store: Store) -> Iterator[Callable[[str, str], float]]:
+    """Serve the store; yield what scrapes it once, in a coding and format: returns the CPU."""
+    with serving(store) as port, _reader(port) as reader:
+
+        def scrape(coding: str, accept: str) -> float:
+            headers = f"Host: bench\r\nAccept: {accept}\r\nAccept-Encoding: {coding}"
+            request = f"GET /metrics HTTP/1.1\r\n{headers}\r\n\r\n".encode()
+            began = process_time_ns()
+            reader.read(request, 0)
+            return (process_time_ns() - began) / 1000
+
+        yield scrape
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from exporter.telemetry.table import Block, Table
 
 _GZIP = 16 + zlib.MAX_WBITS
 _LENGTH_BYTES = 4
+_ROW_PIECES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Rendering:
         self._table = table
         self._write = form.format.writer(table)
         self._pieces: list[bytes] = []
+        self._rows: list[bytes] = []
         self._length = 0
         """Bytes of all pieces before they were packed."""
         self._header = b""
@@ -61,7 +63,9 @@ class Rendering:
     def update(self, changed: Iterable[Block], plain: Rendering | None = None) -> None:
         """Render these blocks; `plain` is the same table in the plain form, up to date."""
         self._pieces += [b""] * (len(self._table.blocks) - len(self._pieces))
+        rows: set[int] = set()
         for block in changed:
+            rows.add(block.index // _ROW_PIECES)
             before = self._pieces[block.index]
             text = plain.piece(block) if plain else self._written(block)
             self._pieces[block.index] = packed(text) if self._form.packed and text else text
@@ -70,7 +74,8 @@ class Rendering:
             self.family = None
             return
         self._update_header()
-        self.family = FamilyBytes(self._table.series_names, (self._header, *self._pieces))
+        blocks = self._joined(rows) if self._form.packed else self._pieces
+        self.family = FamilyBytes(self._table.series_names, (self._header, *blocks))
 
     def piece(self, block: Block) -> bytes:
         """Return the bytes of a block."""
@@ -78,6 +83,14 @@ class Rendering:
 
     def _written(self, block: Block) -> bytes:
         return self._write(block.children) if block.children else b""
+
+    def _joined(self, changed: Iterable[int]) -> list[bytes]:
+        """Return rows of pieces: packed, each is so small that a scrape would wait for the many."""
+        self._rows += [b""] * (-(-len(self._pieces) // _ROW_PIECES) - len(self._rows))
+        for row in changed:
+            start = row * _ROW_PIECES
+            self._rows[row] = b"".join(self._pieces[start : start + _ROW_PIECES])
+        return self._rows
 
     def _update_header(self) -> None:
         length = self._length if self._form.format.framed else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from exporter.telemetry.exposition import Exposition
@@ -21,6 +22,7 @@ class Scrape:
         """Join what is published to the process's own tables."""
         self._exposition = exposition
         self._process = process
+        self._own: dict[Form, _Own] = {}
 
     def __call__(self, form: Form, names: Collection[str] = ()) -> Blocks | Future[Blocks]:
         """Return the body in a form, only families of these names where there are any.
@@ -36,7 +38,30 @@ class Scrape:
         return whole
 
     def _whole(self, form: Form, body: Body, names: Collection[str]) -> Blocks:
-        own = rendered(form.format, self._process())
-        last = b"".join((*(own.only(names) if names else own.blocks), form.format.end))
+        own = self._own_of(form)
+        last = _last(form, own.body.only(names)) if names else own.last
         blocks = body.only(names) if names else body.blocks
-        return (*blocks, packed(last) if form.packed else last) if last else blocks
+        return (*blocks, last) if last else blocks
+
+    def _own_of(self, form: Form) -> _Own:
+        tables = self._process()
+        own = self._own.get(form)
+        if own is None or own.tables is not tables:
+            body = rendered(form.format, tables)
+            own = self._own[form] = _Own(tables, body, _last(form, body.blocks))
+        return own
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """The process's own families in one form."""
+
+    tables: Sequence[Table]
+    body: Body
+    last: bytes
+    """All of them, and the format's end."""
+
+
+def _last(form: Form, blocks: Blocks) -> bytes:
+    last = b"".join((*blocks, form.format.end))
+    return packed(last) if form.packed and last else last

@@ -10,23 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
 import h11
 
-from exporter.web import wire
+from exporter.web import refusals, wire
 from exporter.web.messages import OTHER, Pending, Request, Response, WithBody
+from exporter.web.outgoing import Outgoing
 from exporter.web.traffic import Traffic
-
-_REFUSALS = {
-    408: "The request did not arrive in time.",
-    411: "The length of the body must be announced.",
-    413: "The body is too large.",
-    431: "The request's header is too large.",
-    505: "Only HTTP/1 is spoken here.",
-}
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -38,14 +31,14 @@ class Connection(asyncio.BufferedProtocol):
         self._limits = traffic.limits
         self._loop = loop
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.header_bytes)
-        self._slices: Iterator[bytes | memoryview] = iter(())
+        self._outgoing = Outgoing()
         self._timer: asyncio.TimerHandle | None = None
         self._wanted: WithBody | None = None
         self._body = bytearray()
         self._request: Request
         """The one that is being answered."""
         self._pending: Pending | None = None
-        self._idle = self._sending = self._last = self._lingering = self._blocked = False
+        self._idle = self._sending = self._last = self._lingering = False
         self._to_head = False
 
     # What the event loop tells.
@@ -53,11 +46,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a request, or send the client away when there is no room."""
         self._transport = cast("asyncio.Transport", transport)
-        # No data may stay behind in the transport: a slice counts as sent when the kernel has
-        # it, so closing never waits for a client that does not read.
-        # (With TLS a limit of 0 would be reached by no data at all.)
-        self._is_plain = self._transport.can_write_eof()
-        self._transport.set_write_buffer_limits(high=0 if self._is_plain else 1)
+        self._outgoing.begin(self._transport)
         self._peer_names = wire.peer_names(transport)
         if self._traffic.admit(self):
             self._arm(self._limits.header_seconds, self._expire)
@@ -82,16 +71,16 @@ class Connection(asyncio.BufferedProtocol):
         """Close once the client has nothing more to say, but finish the answer under way."""
         self._last = True
         # TLS has no half-closed connections.
-        return self._sending and self._is_plain
+        return self._sending and self._outgoing.is_plain
 
     def pause_writing(self) -> None:
         """Stop sending: the client is slower than we are."""
-        self._blocked = True
+        self._outgoing.blocked = True
         self._traffic.stalls(self)
 
     def resume_writing(self) -> None:
         """Go on sending."""
-        self._blocked = False
+        self._outgoing.blocked = False
         self._traffic.stalled.pop(self, None)
         if self._sending:
             self._loop.call_soon(self._pump)
@@ -146,7 +135,7 @@ class Connection(asyncio.BufferedProtocol):
     def _begin(self, event: h11.Request) -> None:
         self._traffic.waiting.pop(self, None)
         self._to_head = event.method == b"HEAD"
-        if (status := self._fault(event)) is not None:
+        if (status := refusals.of_head(event, self._limits.header_bytes)) is not None:
             self._refuse(status)
             return
         self._request = wire.request_from(event, self._peer_names)
@@ -158,35 +147,26 @@ class Connection(asyncio.BufferedProtocol):
             whole = isinstance(self._http.next_event(), h11.EndOfMessage)
             self._answer(answer, last=not whole)
 
-    def _fault(self, event: h11.Request) -> int | None:
-        if not event.http_version.startswith(b"1."):
-            return 505
-        if wire.header_bytes(event) > self._limits.header_bytes:
-            return 431
-        return 400 if wire.framed_twice(event) else None
-
     def _gather(self, wanted: WithBody, announced: int | None) -> None:
         """Let the body come, if it is one that may."""
         self._wanted = wanted
-        if announced is None:
-            self._refuse(411)
-        elif announced > wanted.max_bytes:
-            self._refuse(413)
-        else:
-            self._arm(self._limits.body_seconds, self._expire)
-            if self._http.they_are_waiting_for_100_continue:
-                self._transport.write(wire.go_on(self._http))
-            self._advance()
+        if (status := refusals.of_body(announced, wanted.max_bytes)) is not None:
+            self._refuse(status)
+            return
+        self._arm(self._limits.body_seconds, self._expire)
+        if self._http.they_are_waiting_for_100_continue:
+            self._transport.write(wire.go_on(self._http))
+        self._advance()
 
     def _refuse(self, status: int) -> None:
-        text = _REFUSALS.get(status, "This is no HTTP request that can be understood.")
         path_class = self._wanted.path_class if self._wanted else OTHER
         self._wanted = None
-        self._send(self._traffic.refusal(status, text, path_class), last=True)
+        answer = self._traffic.refusal(status, refusals.told(status), path_class)
+        self._send(answer, last=True)
 
     def _expire(self) -> None:
         if self._half_arrived:
-            self._refuse(408)
+            self._refuse(refusals.TOO_LATE)
         else:
             self._close()
 
@@ -224,8 +204,7 @@ class Connection(asyncio.BufferedProtocol):
         self._traffic.on_response(response.path_class, response.status)
         self._last |= last or response.last or self._traffic.stopping
         start = wire.head(self._http, response, body=not self._to_head, close=self._last)
-        body = () if self._to_head else response.body
-        self._slices = wire.slices(itertools.chain((start,), body))
+        self._outgoing.put(itertools.chain((start,), () if self._to_head else response.body))
         self._traffic.in_flight += 1
         self._sending = True
         self._transport.pause_reading()
@@ -236,15 +215,9 @@ class Connection(asyncio.BufferedProtocol):
         if not self._sending:
             return
         self._arm(self._limits.stall_seconds, self.cut)
-        sent = 0
-        while sent < wire.SLICE_BYTES and not self._blocked:
-            piece = next(self._slices, None)
-            if piece is None:
-                self._finish()
-                return
-            self._transport.write(piece)
-            sent += len(piece)
-        if not self._blocked:
+        if self._outgoing.push():
+            self._finish()
+        elif not self._outgoing.blocked:
             self._loop.call_soon(self._pump)
 
     def _finish(self) -> None:
@@ -280,7 +253,7 @@ class Connection(asyncio.BufferedProtocol):
         the answer before the client has read it. Closing TLS reads them.
         """
         self._lingering = True
-        if not self._is_plain:
+        if not self._outgoing.is_plain:
             self._close()
             return
         self._arm(self._limits.linger_seconds, self.cut)

@@ -15,10 +15,9 @@ class Limits:
     not read. Only where nobody waits is it turned away.
 
     `stall_seconds` is the time in which a client must take one slice of an answer, so the slowest
-    reader that is served takes `wire.SLICE_BYTES` in it. `answer_seconds` bounds the wait for an
-    answer that another thread makes, where the client does not say how long it waits itself; it is
-    believed up to `most_answer_seconds`. `max_requests` 0 means unlimited, as in
-    node_exporter.
+    reader that is served takes `outgoing.SLICE_BYTES` in it. `answer_seconds` bounds the wait for
+    an answer that another thread makes, where the client does not say how long it waits itself; it
+    is believed up to `most_answer_seconds`. `max_requests` 0 means unlimited, as in node_exporter.
     """
 
     header_bytes: int = 16 * 1024

@@ -74,7 +74,9 @@ class Traffic:
 
     def stalls(self, peer: Peer) -> None:
         """Note that a connection does not read what is sent."""
-        self.stalled.setdefault(peer, self.clock())
+        # TLS may say so of who has not even come in.
+        if peer in self.open:
+            self.stalled.setdefault(peer, self.clock())
 
     def leave(self, peer: Peer) -> None:
         """Forget a connection that is gone."""

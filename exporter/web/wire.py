@@ -1,10 +1,9 @@
-"""Translation between h11's events and our messages, and the cutting of bodies into slices."""
+"""Translation between h11's events and our messages."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
 from email.utils import formatdate
 from http import HTTPStatus
 from types import MappingProxyType
@@ -15,8 +14,6 @@ import h11
 
 from exporter.web.messages import Request, Response
 
-SLICE_BYTES = 256 * 1024
-_JOINED_BYTES = 64 * 1024
 _SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 
 
@@ -83,35 +80,6 @@ def head(http: h11.Connection, response: Response, *, body: bool, close: bool) -
         http.send_with_data_passthrough(h11.Data(data=cast("bytes", range(length))))
     http.send(h11.EndOfMessage())
     return start
-
-
-def slices(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    """Yield the blocks in pieces of at most `SLICE_BYTES`: all that a slow client can hold.
-
-    Small blocks come joined, for a system call costs more than their copy; large ones are shared.
-    """
-    group: list[bytes | memoryview] = []
-    size = 0
-    for piece in _pieces(blocks):
-        if size and size + len(piece) > _JOINED_BYTES:
-            yield b"".join(group)
-            group, size = [], 0
-        if len(piece) >= _JOINED_BYTES:
-            yield piece
-        else:
-            group.append(piece)
-            size += len(piece)
-    if size:
-        yield b"".join(group)
-
-
-def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
-    for block in blocks:
-        if len(block) <= SLICE_BYTES:
-            yield block
-            continue
-        for start in range(0, len(block), SLICE_BYTES):
-            yield memoryview(block)[start : start + SLICE_BYTES]
 
 
 def _headers(response: Response, length: int, *, close: bool) -> list[tuple[str, str]]:

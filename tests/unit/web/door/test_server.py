@@ -182,6 +182,7 @@ def test_who_speaks_plain_http_or_nonsense_costs_one_connection(start, connect):
         client = connect(server)
         client.ask("/x")
         assert client.answer().status == 200
+        assert server._traffic.stalled == {}
     gc.collect()
     assert logs == []
 
