@@ -86,10 +86,14 @@ class App:
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = _store(settings, self._ledger, self._clock)
-            self._sampler = Sampler(self._store, self._clock, self._own_samples)
             self._sources = Sources(
                 environ, redactor, self._store, self._clock, lambda: (self._settings, self._rules)
             )
+            self._recent = web.recent(settings, self._store, self._sources.running, self._clock)
+            self._sampler = Sampler(
+                self._store, self._clock, self._own_samples,
+                each_second=self._recent.observe if self._recent else lambda: None,
+            )  # fmt: skip
             for collector, schedule in self._sources.build(source, self._forwarder):
                 self._sampler.add(collector, schedule)
             self._intake = self._sources.intake
@@ -213,6 +217,7 @@ class App:
             ),
             ready_forms=self._store.exposition.forms,
             telemetry_path=self._settings.telemetry_path,
+            tasks=web.tasks_page(self._recent, self._sources.running),
             reload=self._ask_reload if self._settings.enable_lifecycle else None,
         )
 

@@ -143,8 +143,7 @@ class CollectorThread:
         except RejectedError as error:
             self._fail("rejected", str(error), started)
         except Exception as error:  # noqa: BLE001 - the failure boundary: nothing may end the process
-            reason = type(error).__name__
-            self._fail("bug", reason, started, bug=error)
+            self._fail("bug", type(error).__name__, started, bug=error)
         else:
             self._succeed(started)
         self._after_tick()
@@ -215,12 +214,14 @@ class Sampler:
     """Every collector's thread, and one that watches over them and publishes."""
 
     def __init__(
-        self, store: Store, clock: Clock, own_samples: Callable[[], Sequence[Sample]]
-    ) -> None:
-        """Prepare without collectors; `own_samples` adds series about other parts."""
+        self, store: Store, clock: Clock, own_samples: Callable[[], Sequence[Sample]],
+        each_second: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """Prepare without collectors; `own_samples` adds series, `each_second` looks on."""
         self._store = store
         self._clock = clock
         self._own_samples = own_samples
+        self._each_second = each_second
         self._threads: list[CollectorThread] = []
         self._publishing = threading.Lock()
         self._stop = threading.Event()
@@ -267,9 +268,8 @@ class Sampler:
     def healthy(self) -> str | None:
         """Return why the exporter is not healthy: the supervisor has been silent."""
         silent = self._clock.monotonic() - self._beat
-        return (
-            f"the sampler has been silent for {silent:.0f} s" if silent > MIN_HOLD_SECONDS else None
-        )
+        told = f"the sampler has been silent for {silent:.0f} s"
+        return told if silent > MIN_HOLD_SECONDS else None
 
     def publish(self) -> None:
         """Put the series about ourselves and publish a snapshot."""
@@ -297,3 +297,4 @@ class Sampler:
             thread.supervise()
         self._store.advance()
         self.publish()
+        self._each_second()

@@ -32,7 +32,6 @@ def host_findings(
     around = Surroundings(
         settings,
         environ,
-        store,
         clock,
         dags=lambda: dag_filter(settings),
         known_tasks=frozenset,
@@ -46,7 +45,7 @@ def host_findings(
             text = f"none below {settings.cgroupfs}: only containers whose processes we see"
             yield Finding("cgroups", is_bad=False, text=text, fix=_FIX, is_warning=True)
     if settings.tasks:
-        yield from _tasks(tasks_collector(around, None))
+        yield from _tasks(tasks_collector(around, store.checkpoint, None))
 
 
 def _engine(settings: Settings) -> Finding:

@@ -14,12 +14,14 @@ from exporter.parts import rows
 from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.rows.rules import Rules
 from exporter.rows.window import Window, joined
+from exporter.running.tries import RunningTries
 from exporter.sampler import Schedule
 from exporter.telemetry.store import Store
 
 if TYPE_CHECKING:
     from exporter.collectors.airflow.collector import AirflowCollector
     from exporter.collectors.dbt.collector import DbtCollector
+    from exporter.collectors.tasks.collector import TasksCollector
     from exporter.forward.forwarder import Forwarder
     from exporter.intake.collector import PushedTries
     from exporter.intake.service import Intake
@@ -53,6 +55,7 @@ class Sources:
         self._book = rows.claim_book(store)
         self._airflow: AirflowCollector | None = None
         self._pushed: PushedTries | None = None
+        self._tasks: TasksCollector | None = None
         self._dbt: DbtCollector | None = None
         self.intake: Intake | None = None
 
@@ -63,6 +66,10 @@ class Sources:
         if counts is None:
             return None
         return joined(each.window for each in (counts, self._dbt) if each is not None)
+
+    def running(self) -> RunningTries | None:
+        """Return the last look at the tries of this host; None where there was none."""
+        return self._tasks.running if self._tasks else None
 
     def build(
         self, database: DsnSource | None, forwarder: Forwarder | None
@@ -82,10 +89,8 @@ class Sources:
         if settings.tasks:
             from exporter.parts import tasks  # noqa: PLC0415 - for those who use it
 
-            yield (
-                tasks.tasks_collector(around, forwarder),
-                Schedule(settings.tasks_interval, settings.tasks_timeout),
-            )
+            self._tasks = tasks.tasks_collector(around, self._store.checkpoint, forwarder)
+            yield self._tasks, Schedule(settings.tasks_interval, settings.tasks_timeout)
         if settings.enable_intake or settings.dbt_path is not None:
             yield from self._built_intake()
 
@@ -137,7 +142,6 @@ class Sources:
         return Surroundings(
             self._in_force()[0],
             self._environ,
-            self._store,
             self._clock,
             dags=lambda: dag_filter(self._in_force()[0]),
             known_tasks=lambda: self._airflow.task_names if self._airflow else frozenset(),

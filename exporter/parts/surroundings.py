@@ -11,7 +11,6 @@ from exporter.filters import DagFilter
 from exporter.identity.downward import DownwardVolume
 from exporter.identity.labels import LabelKeys
 from exporter.model import Task
-from exporter.telemetry.store import Store
 
 
 def dag_filter(settings: Settings) -> DagFilter:
@@ -25,7 +24,6 @@ class Surroundings:
 
     settings: Settings
     environ: Mapping[str, str]
-    store: Store
     clock: Clock
     _: KW_ONLY
     dags: Callable[[], DagFilter]

@@ -22,10 +22,18 @@ from exporter.identity.safe_names import SafeNames
 from exporter.kernel.exits import ExitWatch
 from exporter.kernel.kept import Descriptors, descriptor_cap
 from exporter.parts.surroundings import Surroundings
+from exporter.samples import EntryKey
 
 
-def tasks_collector(around: Surroundings, forwarder: Forwarder | None) -> TasksCollector:
-    """Build the tasks collector; what a try used is handed to the forwarder when it ends."""
+def tasks_collector(
+    around: Surroundings,
+    checkpoint: Callable[[str], Mapping[EntryKey, str]],
+    forwarder: Forwarder | None,
+) -> TasksCollector:
+    """Build the tasks collector; what a try used is handed to the forwarder when it ends.
+
+    `checkpoint` returns what a collector of that name has kept.
+    """
     settings = around.settings
     descriptors = Descriptors(descriptor_cap())
     pod = around.own_pod()
@@ -55,7 +63,7 @@ def tasks_collector(around: Surroundings, forwarder: Forwarder | None) -> TasksC
 
     return TasksCollector(
         follow,
-        around.store.checkpoint(TasksCollector.name),
+        checkpoint(TasksCollector.name),
         around.clock,
         dags=around.dags,
         hand_over=_handing_over(forwarder) if forwarder else None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter import catalogue
 from exporter.clock import Clock
 from exporter.config import Settings, options
+from exporter.running.tries import RunningTries
+from exporter.telemetry.recent import Recent
 from exporter.telemetry.store import Limits as StoreLimits
 from exporter.telemetry.store import Store
 from exporter.web.limits import Limits
@@ -18,6 +20,7 @@ from exporter.web.pages import FamilyStatus
 from exporter.web.routes import Routes
 from exporter.web.server import Server
 from exporter.web.tally import Tally
+from exporter.web.tasks.answers import TasksPage
 
 if TYPE_CHECKING:
     from exporter.web.door.door import Door
@@ -44,6 +47,22 @@ def families(store: Store, limits: StoreLimits, metric_prefix: str) -> list[Fami
         FamilyStatus(name, series, caps[name], refused)
         for name, (series, refused) in store.sizes().items()
     ]
+
+
+def recent(
+    settings: Settings, store: Store, running: Callable[[], RunningTries | None], clock: Clock
+) -> Recent | None:
+    """Build what keeps the last hour, where somebody may look at it."""
+    return Recent(store, running, clock) if settings.tasks_page else None
+
+
+def tasks_page(
+    recent: Recent | None, running: Callable[[], RunningTries | None]
+) -> TasksPage | None:
+    """Build the page of what runs here, where there is one."""
+    if recent is None:
+        return None
+    return TasksPage(running, recent.curves, recent.rows_per_second)
 
 
 def addresses(settings: Settings, environ: Mapping[str, str]) -> Sequence[str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from xml.sax.saxutils import escape
 
-from exporter.insight.performance.findings import clock
 from exporter.insight.performance.occupancy import thinned
+from exporter.quantities import clock
 from exporter.replay.result import SCHEMA, Result, Row
 
 WIDTH, HEIGHT, LEGEND = 900, 260, 24

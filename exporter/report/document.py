@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from exporter.insight.performance.findings import Finding, clock, size
+from exporter.insight.performance.findings import Finding
+from exporter.quantities import clock, plain, size
 
 SCHEMA: Final = "airflow-perf-exporter.report/1"
 """Named in JSON; another number where a field changes its meaning or goes."""
@@ -103,8 +104,3 @@ def shown(value: Value, unit: Unit) -> str:
     if isinstance(value, str):
         return plain(value)
     return _FORMS.get(unit, "{:,.0f}".format)(value)
-
-
-def plain(text: str) -> str:
-    """Return a text that can do nothing to a terminal: what does not print is replaced."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

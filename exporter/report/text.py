@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from exporter.report.document import TOP_FINDINGS, Column, Report, Section, Unit, plain, shown
+from exporter.quantities import plain
+from exporter.report.document import TOP_FINDINGS, Column, Report, Section, Unit, shown
 
 _WIDEST = 44
 _BARS = " ▁▂▃▄▅▆▇█"

@@ -19,9 +19,9 @@ from exporter.insight.performance.findings import (
     of_saturation,
     of_waits,
     of_waste,
-    size,
 )
 from exporter.insight.performance.occupancy import thinned
+from exporter.quantities import size
 from exporter.report.document import Report
 from exporter.report.figures import Figures
 from exporter.report.sections import sections

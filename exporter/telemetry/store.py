@@ -150,6 +150,19 @@ class Store:
                 for child in self._tables[family.name]
             }
 
+    def total(self, family: Family, label: str | None = None) -> float | None:
+        """Return the sum over the family's children, or those that bear a label value.
+
+        None where there is no such child.
+        """
+        with self._lock:
+            found = [
+                child.total
+                for child in self._tables[family.name]
+                if label is None or label in child.labels
+            ]
+        return sum(found) if found else None
+
     def families(self) -> dict[str, Family]:
         """Return every family by the name that it is exposed under."""
         return {table.name: table.family for table in self._tables.values()}

@@ -16,6 +16,7 @@ LANDING = "/"
 HEALTHY = "/-/healthy"
 READY = "/-/ready"
 RELOAD = "/-/reload"
+TASKS = "/tasks"
 OTHER = "other"
 
 

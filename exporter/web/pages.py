@@ -46,7 +46,7 @@ _PAGE = """<!DOCTYPE html>
 <nav>
 <a href="{metrics}">Metrics</a>
 <a href="./-/healthy">Healthy</a>
-<a href="./-/ready">Ready</a>
+<a href="./-/ready">Ready</a>{tasks}
 </nav>
 <h2>Collectors</h2>
 {collectors}
@@ -128,13 +128,16 @@ def policy() -> str:
     return f"{nothing}; style-src 'sha256-{digest}'"
 
 
-def landing(version: str, telemetry_path: str, status: Status) -> bytes:
+def landing(
+    version: str, telemetry_path: str, status: Status, *, with_tasks: bool = False
+) -> bytes:
     """Return the page as HTML; its links are relative, so it works behind a path prefix."""
     rows = "\n".join(map(_row, status.collectors))
     page = _PAGE.format(
         style=_STYLE,
         version=escape(version),
         metrics=escape("." + quote(telemetry_path)),
+        tasks='\n<a href="./tasks">Running tasks</a>' if with_tasks else "",
         state=_overall(status),
         collectors=_TABLE.format(rows=rows) if rows else "<p>No collector is on.</p>",
         families=_families([each for each in status.families if each.series or each.refused]),

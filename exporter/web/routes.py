@@ -14,10 +14,12 @@ from exporter.web import messages
 from exporter.web.messages import Pending, Request, Response, not_allowed, sentence
 from exporter.web.negotiation import Choice, choices
 from exporter.web.pages import CollectorStatus, FamilyStatus, Status, landing, policy
+from exporter.web.tasks.answers import PATHS, TasksPage
 
 METHODS = ("GET", "HEAD")
 _HEALTHY_PATHS = (messages.HEALTHY, "/healthz")
 _READY_PATHS = (messages.READY, "/readyz")
+_TAKEN = (*_HEALTHY_PATHS, *_READY_PATHS, messages.RELOAD, *PATHS)
 _PAGE_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -34,6 +36,8 @@ class Routes:
     ready_forms: Callable[[], Collection[Form]] = tuple
     """The forms that are answered without a wait."""
     telemetry_path: str = "/metrics"
+    tasks: TasksPage | None = None
+    """What runs here; None where that is switched off."""
     reload: Callable[[], Future[bool]] | None = None
     """Reads the settings again and tells whether they were good; None where nobody may ask."""
 
@@ -57,6 +61,8 @@ class Routes:
             return _verdict(self.healthy(), "Healthy.", messages.HEALTHY)
         if path in _READY_PATHS:
             return _verdict(self.ready(), "Ready.", messages.READY)
+        if self.tasks is not None and path in PATHS:
+            return self.tasks(request)
         return sentence(404, f"Nothing is served here; metrics are at {self.telemetry_path}.")
 
     def _metrics(self, request: Request) -> Response | Pending:
@@ -87,7 +93,7 @@ class Routes:
 
     def _landing(self) -> Response:
         status = Status(self.collectors(), self.families(), self.ready(), self.healthy())
-        page = landing(self.version, self.telemetry_path, status)
+        page = landing(self.version, self.telemetry_path, status, with_tasks=self.tasks is not None)
         headers = (*_PAGE_HEADERS, ("Content-Security-Policy", policy()))
         return Response(200, "text/html; charset=utf-8", (page,), headers, messages.LANDING)
 
@@ -105,7 +111,7 @@ def _reloaded(good: bool) -> Response:
 
 def require_free(path: str) -> None:
     """Raise ConfigError for a telemetry path that could never be served."""
-    taken = path in (*_HEALTHY_PATHS, *_READY_PATHS, messages.RELOAD)
+    taken = path in _TAKEN
     if taken or not path.startswith("/") or path.startswith("//") or set(path) & set("?#% "):
         message = f"The telemetry path {path!r} must be a free path such as /metrics."
         raise ConfigError(message)

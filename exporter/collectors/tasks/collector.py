@@ -14,6 +14,7 @@ from exporter.collectors.tasks.glances import Glances
 from exporter.collectors.tasks.reading import Ended, Reading, Running, TaskName
 from exporter.filters import DagFilter
 from exporter.kernel.exits import ExitWatch
+from exporter.running.tries import RunningTries
 from exporter.samples import Batch, Checkpoint, EntryKey, Labels, Sample
 
 GLANCE_SECONDS = 0.25
@@ -64,6 +65,8 @@ class TasksCollector(Collector):
         self._follower = follow(remembered, self._first_look, self._exits)
         self._entries: Mapping[EntryKey, str] = entries
         self._glances: Glances | None = None
+        self.running: RunningTries | None = None
+        """The tries that the last reading found: a snapshot, for pages."""
         self._last: dict[TaskName, _Last] = {}
         self._tell_at = clock.monotonic()
         self._told: Mapping[EntryKey, str] | None = None
@@ -76,6 +79,7 @@ class TasksCollector(Collector):
         self._told = None
         now = self._clock.monotonic()
         reading = self._follower.read()
+        self.running = self._shown(reading)
         gauges = {"tasks": [*self._gauges(reading, now)]}
         announced = [*self._announced(reading)]
         if now < self._tell_at and not reading.ended:
@@ -110,6 +114,10 @@ class TasksCollector(Collector):
         if self._hand_over is not None:
             for each in ended:
                 self._hand_over(each)
+
+    def _shown(self, reading: Reading) -> RunningTries:
+        tries = [each for each in reading.tries if self._dags().wants(each.dag_id)]
+        return RunningTries(self._clock.wall(), tries, len(tries), reading.unattributed)
 
     def _gauges(self, reading: Reading, now: float) -> Iterator[Sample]:
         yield Sample(catalogue.TASK_UNATTRIBUTED, (), float(reading.unattributed))

@@ -11,6 +11,7 @@ from exporter.collectors.tasks.reading import Running
 from exporter.collectors.tasks.tree import Tree
 from exporter.collectors.tasks.use import Use, dumped
 from exporter.model import Task
+from exporter.running.tries import RunningTry
 
 _MEASURE_SHARE = 0.05
 """Of one core: what measuring the memory of a changing tree again and again may take."""
@@ -30,6 +31,8 @@ class Followed:
     """It ran before it was followed, and how long what it used then took is not known."""
     rated_cpu_seconds: float = 0.0
     """CPU time that is in no rate any more."""
+    cpu_percent: float = 0.0
+    """Over the time between the last two readings; 100 is one core."""
     task: Task | None = None
     end_told: bool = False
     given_up: bool = False
@@ -68,8 +71,16 @@ class Followed:
         rated = self.tree.total.cpu_seconds - self.rated_cpu_seconds
         self.told, self.told_at = self.tree.total, now
         self.rated_cpu_seconds = self.told.cpu_seconds
+        self.cpu_percent = 100 * rated / seconds if seconds > 0 else 0.0
         running.instances += not self.tree.ended
         running.processes += len(self.tree.members)
         running.memory_bytes += self.tree.memory.now if self.tree.members else 0
-        running.cpu_percent += 100 * rated / seconds if seconds > 0 else 0.0
+        running.cpu_percent += self.cpu_percent
         return used
+
+    def shown(self, task: Task, age_seconds: float) -> RunningTry:
+        """Return what the last reading has told of it alone."""
+        return RunningTry(
+            task.dag_id, task.task_id, task.map_index, task.try_number, self.cpu_percent,
+            self.tree.memory.now, self.tree.memory.peak, age_seconds, len(self.tree.members),
+        )  # fmt: skip

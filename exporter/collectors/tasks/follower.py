@@ -132,6 +132,7 @@ class Follower:
     def _reading(self) -> Reading:
         now = self._clock.monotonic()
         running: dict[TaskName, Running] = {}
+        tries = []
         unattributed = 0
         for each in self._tries:
             if each.task is None:
@@ -141,12 +142,14 @@ class Follower:
                 used = each.tell(running.setdefault(name, Running()), now, self._read_at)
                 self._owed[name] = self._owed.get(name, NOTHING).plus(used)
                 self._tell_end(each)
+                if not each.tree.ended:
+                    tries.append(each.shown(each.task, self._tries.age_seconds(each)))
         self._tries.drop_over()
         self._read_at = now
         kept = {
             self._tries.key(each): each.remembered() for each in self._tries if not each.tree.ended
         }
-        return Reading(running, dict(self._owed), list(self._ended), unattributed, kept)
+        return Reading(running, dict(self._owed), list(self._ended), unattributed, kept, tries)
 
     def _tell_end(self, followed: Followed, *, cut_short: bool = False) -> None:
         tree = followed.tree

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from exporter.collectors.tasks.use import Use
 from exporter.model import Task
+from exporter.running.tries import RunningTry
 
 TaskName = tuple[str, str]
 """DAG id and task id."""
@@ -47,3 +48,5 @@ class Reading:
     """Task processes that no source could name."""
     remembered: Mapping[str, str]
     """How far each living tree is counted: to be kept together with what this reading tells."""
+    tries: Sequence[RunningTry]
+    """Those that run, one by one."""

@@ -118,6 +118,10 @@ class Tries:
         """Return the name under which it is remembered how far a try is counted."""
         return root_key(self._boot_id, followed.tree.root)
 
+    def age_seconds(self, followed: Followed) -> float:
+        """Return how long ago its task process was started."""
+        return max(0.0, self._since_boot() - followed.process.id.start_ticks / _TICKS)
+
     def _place(self, process: Process) -> None:
         followed = self._by_pid.get(process.id.pid)
         if followed is not None and process.id in followed.tree.members:
@@ -143,10 +147,10 @@ class Tries:
         before = loaded(self._remembered.pop(root_key(self._boot_id, process.id), ""))
         before = before or Remembered()
         tree = Tree(self._procfs, process.id, process.parent, before, now)
-        age = self._since_boot() - process.id.start_ticks / _TICKS
         caught_up = bool(before.cpu) or not self._is_ours(process)
-        told_at = now if caught_up else now - max(0.0, age)
-        followed = Followed(process, tree, before.told, told_at, caught_up)
+        followed = Followed(process, tree, before.told, now, caught_up)
+        if not caught_up:
+            followed.told_at = now - self.age_seconds(followed)
         self._tries.append(followed)
         self._add(followed, process)
 

@@ -31,6 +31,10 @@ class WebSettings:
         "again when it or a certificate changes.",
         Path, "FILE",
     )  # fmt: skip
+    tasks_page: bool = on_or_off(
+        "--web.tasks-page", True,
+        "Show what runs here on the page /tasks, with the last hour, and to `top --url`.",
+    )  # fmt: skip
     max_requests: int = option(
         "--web.max-requests", 40, "Most requests answered at a time; above, 503. 0 is no limit.",
         count, "NUMBER",

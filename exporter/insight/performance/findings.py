@@ -11,6 +11,7 @@ from exporter.insight.performance.occupancy import share_at_least
 from exporter.insight.performance.regressions import Change, Verdict, change
 from exporter.insight.performance.sizing import advised_bytes
 from exporter.insight.performance.tally import DagTotals, Tally, TaskName
+from exporter.quantities import clock, size
 
 FULL: Final = 0.95
 """Share of the slots from which a pool counts as full: means of minutes seldom reach all."""
@@ -228,20 +229,6 @@ def of_memory(found: Sequence[Memory]) -> Iterator[Finding]:
 def name(task: TaskName) -> str:
     """Return a task as `dag.task`."""
     return f"{task[0]}.{task[1]}"
-
-
-def clock(seconds: float) -> str:
-    """Return a duration for people."""
-    for unit, length in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.1f} {unit}"
-    return f"{seconds:,.1f} s" if seconds < 10 else f"{seconds:,.0f} s"  # noqa: PLR2004 - digits
-
-
-def size(amount: float) -> str:
-    """Return bytes for people, in MiB or GiB."""
-    gib = 2**30
-    return f"{amount / gib:,.1f} GiB" if amount >= gib else f"{amount / 2**20:,.0f} MiB"
 
 
 def alone_at_most(dag: DagTotals) -> list[tuple[str, float]]:

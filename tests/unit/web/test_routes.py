@@ -12,11 +12,13 @@ from exporter.errors import ConfigError
 from exporter.telemetry.forms import Form
 from exporter.telemetry.openmetrics import OPENMETRICS
 from exporter.telemetry.protobuf import PROTOBUF
+from exporter.telemetry.recent import CURVES
 from exporter.telemetry.scrape import Blocks
 from exporter.telemetry.text import TEXT
 from exporter.web.messages import Pending, Request, Response
 from exporter.web.pages import CollectorStatus, policy
 from exporter.web.routes import Routes
+from exporter.web.tasks.answers import TasksPage
 from tests.unit.web.conftest import Connect, Serve
 
 BLOCKS = (b"# HELP up Up.\n", b"up 1\n")
@@ -43,6 +45,16 @@ def test_metrics_are_served_where_they_were_put(path: str) -> None:
     assert response.headers == (("Vary", "Accept, Accept-Encoding"),)
     assert b"".join(response.body) == b"# HELP up Up.\nup 1\n"
     assert response.path_class == "/metrics"
+
+
+def test_the_page_of_tasks_is_served_and_linked_only_where_it_is_on() -> None:
+    page = TasksPage(lambda: None, lambda: dict.fromkeys(CURVES, ()), lambda dag_id, task_id: None)
+    on = replace(ROUTES, tasks=page)
+    response = answer(on, "/tasks")
+    assert (response.status, response.path_class) == (200, "/tasks")
+    assert b'href="./tasks"' in b"".join(answer(on, "/").body)
+    assert answer(ROUTES, "/tasks").status == answer(ROUTES, "/tasks.json").status == 404
+    assert b'href="./tasks"' not in b"".join(answer(ROUTES, "/").body)
 
 
 def test_the_blocks_that_are_ready_are_passed_on_as_they_are() -> None:

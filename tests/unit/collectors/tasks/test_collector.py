@@ -82,6 +82,17 @@ def test_gauges_are_of_each_sample_and_counters_grow_every_few_seconds(host):
     assert not host.sample(TELL_SECONDS).increments
 
 
+def test_what_runs_is_a_snapshot_that_goes_by_the_filters(host):
+    host.start(kib=400)
+    assert host.collector.running is None
+    host.sample()
+    (running,) = host.collector.running.tries
+    assert (running.dag_id, running.task_id, running.memory_bytes) == (*TASK, 400 * 1024)
+    host.dags = DagFilter(exclude=re.compile("d"))
+    host.sample(1.0)
+    assert (host.collector.running.tries, host.collector.running.total) == ([], 0)
+
+
 def test_what_was_not_accepted_is_told_again(host):
     host.start()
     host.sample()

@@ -93,6 +93,23 @@ def test_a_try_is_counted_until_it_has_ended(proc):
     assert len(proc.descriptors) == 1  # loadavg
 
 
+def test_every_running_try_is_told_by_itself(proc):
+    supervised(proc, kib=400)
+    proc.put(70, f"airflow worker -- {OTHER}", kib=100)
+    proc.link(70, 4, LOG.replace("attempt=1", "attempt=2"))
+    follower = proc.follower()
+    read(follower)
+    proc.now += 2
+    proc.put(60, parent=50, own=50, kib=300)
+    first, second = read(follower).tries
+    assert (first.dag_id, first.task_id, first.map_index, first.try_number) == ("d", "t", -1, 1)
+    assert (first.cpu_percent, first.memory_bytes, first.peak_bytes) == (25.0, 300 * KIB, 400 * KIB)
+    assert (second.try_number, second.cpu_percent, second.processes) == (2, 0.0, 1)
+    assert first.age_seconds >= 0
+    proc.end(60)
+    assert [each.try_number for each in read(follower).tries] == [2]
+
+
 def test_what_was_not_accepted_is_told_again(proc):
     supervised(proc, own=30)
     follower = proc.follower()

@@ -1,0 +1,1 @@
+"""The tries that run on a host at the moment, as `top` and the page `/tasks` show them."""

@@ -1,0 +1,1 @@
+"""What runs here, in a browser: `/tasks`, and `/tasks.json` for `top`."""
