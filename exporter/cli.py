@@ -24,6 +24,7 @@ from exporter.flags import PROGRAM, loaded, refuse, settings_options
 from exporter.logs import Redactor
 from exporter.replay.command import autoscale
 from exporter.report.command import report
+from exporter.top.command import top
 
 _ADDRESS_WITH_PASSWORD: Final = re.compile(r":/+[^@]*:[^@]*@|password=")
 _every_setting = settings_options(*config.options())
@@ -231,3 +232,4 @@ def _demo_settings(given: dict[str, Any], **places: Any) -> config.Settings:  # 
 main.add_command(bundle)
 main.add_command(report)
 main.add_command(autoscale)
+main.add_command(top)

@@ -1,0 +1,78 @@
+"""The table of `top`, on hostile names and any width."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.running.tries import ORDERS
+from exporter.top.cells import fitted, tame, width
+from exporter.top.table import summary, table
+from tests.unit.running.tries import NAME, TRIES, one, several
+
+
+@given(NAME, st.integers(0, 60), st.booleans())
+def test_any_text_takes_exactly_its_cells(text, cells, right):
+    shown = fitted(tame(text), cells, right=right)
+    assert width(shown) == cells
+    assert shown.isprintable()
+    assert not any(unicodedata.combining(each) for each in shown)
+
+
+@given(TRIES, st.sampled_from([*ORDERS]), st.integers(1, 200))
+def test_no_line_is_wider_than_the_terminal_once_fitted(tries, order, cells):
+    lines = [*table(tries, order, cells)]
+    assert len(lines) == 1 + len(tries.tries)
+    for line in lines:
+        assert line.isprintable()
+        assert width(fitted(line, cells)) == cells
+
+
+@given(TRIES, st.integers(60, 200))
+def test_lines_fit_by_themselves_where_there_is_room_for_names_and_cpu(tries, cells):
+    small = [one(each.dag_id, each.task_id, map_index=each.map_index) for each in tries.tries]
+    assert all(width(line) <= cells for line in table(several(*small), "cpu", cells))
+
+
+def test_the_figures_stand_under_their_titles():
+    tries = several(one("sales", "load", map_index=3, rows_per_second=1234.4))
+    assert [*table(tries, "cpu", None)] == [
+        "DAG    TASK     TRY  CPU %   MEMORY     PEAK   AGE  ROWS/S",
+        "sales  load[3]    1   50.0  1.0 GiB  2.0 GiB  90 s   1,234",
+    ]
+
+
+def test_names_are_cut_and_columns_left_out_where_it_is_narrow():
+    tries = several(one("a_long_dag_id_of_somebody", "a_long_task_id_of_somebody"))
+    assert [*table(tries, "cpu", 44)] == [
+        "DAG            TASK           CPU %   MEMORY",
+        "a_long_dag_i…  a_long_task_…   50.0  1.0 GiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b[2J\x1b]0;owned\x07", "\N{REPLACEMENT CHARACTER}[2J"),
+        ("a\nb\rc", "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"),
+        ("\u202eabc", "\N{REPLACEMENT CHARACTER}abc"),
+        ("e\u0301", "e\N{REPLACEMENT CHARACTER}"),
+        ("表", "表"),
+    ],
+)
+def test_a_name_can_do_nothing_to_the_terminal(name, shown):
+    assert shown in [*table(several(one(name)), "cpu", 80)][1]
+
+
+def test_the_summary_adds_up_and_says_what_is_not_listed():
+    found = several(one(), one(), nameless=2).most("cpu", 1)
+    assert summary(found) == (
+        "08:00:00 UTC, 2 running (1 of them not listed), 0.5 cores, 1.0 GiB, 2 that nothing names"
+    )
+
+
+def test_no_try_is_no_error():
+    assert [*table(several(), "cpu", 40)]
