@@ -38,12 +38,17 @@ def docker_available() -> bool:
 class DockerEngine:
     """One dockerd with its own containerd; containers have the cgroup /docker/ID, as usual.
 
-    Containers have no network and end at once when they are stopped.
+    Containers of busybox have no network and end at once when they are stopped.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Start the process, perhaps not yet listening; `start` is the usual way here."""
+    def __init__(self, directory: Path, *, isolated: bool = False) -> None:
+        """Start the process, perhaps not yet listening; `start` is the usual way here.
+
+        One that is isolated has a network of its own, where its containers reach one another
+        and nobody else reaches them.
+        """
         self._directory = directory
+        self._isolated = isolated
         # A unix socket's path ends at 107 bytes: pytest's directories may be longer.
         self._run = Path(tempfile.mkdtemp(prefix="dockerd-"))
         self.url = f"unix://{self._run}/docker.sock"
@@ -51,9 +56,9 @@ class DockerEngine:
         self._client: docker.DockerClient | None = None
 
     @classmethod
-    def start(cls, directory: Path) -> DockerEngine:
+    def start(cls, directory: Path, *, isolated: bool = False) -> DockerEngine:
         """Return an engine that answers, with its data under `directory`."""
-        engine = cls(directory)
+        engine = cls(directory, isolated=isolated)
         try:
             engine._wait_ready()
         except BaseException:
@@ -177,6 +182,16 @@ class DockerEngine:
             "--iptables=false",
             "--shutdown-timeout=2",
         ]
+        if self._isolated:
+            command = [
+                "unshare",
+                "--net",
+                "sh",
+                "-c",
+                'ip link set lo up; exec "$@"',
+                "-",
+                *command,
+            ]
         log = self._directory / "dockerd.log"
         return Child.start(command, log=log, environment=self._environment, stop=signal.SIGTERM)
 
