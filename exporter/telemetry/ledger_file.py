@@ -92,6 +92,11 @@ class Change:
         """Tell whether there is anything to write."""
         return any((self.totals, self.removed, self.entries, self.dropped, self.folding))
 
+    def clear(self) -> None:
+        """Have nothing to write: it is written."""
+        for noted in (self.totals, self.removed, self.entries, self.dropped, self.folding):
+            noted.clear()
+
     def put_total(self, total: Total) -> None:
         """Write this total, whatever was noted of it before."""
         key = (total.family, total.labels)
