@@ -1,12 +1,11 @@
 """What the metadata database at hand offers: tables, columns and features, found by probing.
 
-Versions are never trusted: a patch release may move the schema, and a missing grant looks the same
-as a missing column.
+Versions are never trusted: a patch release may move the schema.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
@@ -23,17 +22,14 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
-    and_,
-    column,
-    func,
     select,
-    table,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import NULLTYPE, TypeEngine
 
+from exporter.collectors.airflow.granted import granted
+from exporter.collectors.airflow.missing import explained, missing
 from exporter.errors import SourceUnavailableError
 
 
@@ -221,16 +217,15 @@ def probed(
 ) -> Schema:
     """Look for what is read; raise SourceUnavailableError when no tries can be counted."""
     backend = connection.dialect.name
-    present = _present(connection, schema_name, read)
+    present = granted(connection, schema_name, read)
+    if lacks := missing(REQUIRED, present):
+        raise SourceUnavailableError(explained(connection, schema_name, lacks))
     metadata = MetaData(schema=schema_name if backend == "postgresql" else None)
     tables = {
         name: _table(metadata, name, columns, present[name])
         for name, columns in read.items()
         if name in present
     }
-    missing = _missing(present)
-    if missing:
-        raise SourceUnavailableError(_explained(connection, missing, present, schema_name))
     return Schema(backend, tables, _revision(connection, tables))
 
 
@@ -238,68 +233,6 @@ def _table(metadata: MetaData, name: str, columns: _Columns, present: Mapping[st
     # Where versions differ in the type as well, the statements that are sent differ.
     kinds = {each: _KINDS.get(present.get(each, ""), kind) for each, kind in columns.items()}
     return Table(name, metadata, *[Column(c, kind) for c, kind in kinds.items() if c in present])
-
-
-def _present(
-    connection: Connection, schema_name: str | None, read: Mapping[str, _Columns]
-) -> dict[str, dict[str, str]]:
-    """Return by table the columns that may be read, and their declared types."""
-    if connection.dialect.name == "postgresql":
-        rows = connection.execute(_postgresql_columns(schema_name, read))
-    else:
-        rows = connection.execute(
-            text(
-                "SELECT m.name, c.name, c.type"
-                " FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table'"
-            )
-        )
-    present: dict[str, dict[str, str]] = {}
-    for table_name, column_name, kind in rows:
-        present.setdefault(table_name, {})[column_name] = kind
-    return present
-
-
-_COLUMNS = table(
-    "columns",
-    *map(column, ("table_schema", "table_name", "column_name", "data_type")),
-    schema="information_schema",
-)
-
-
-def _postgresql_columns(schema_name: str | None, read: Mapping[str, _Columns]) -> Any:  # noqa: ANN401 - a Select of three columns
-    # information_schema shows what is granted, pg_catalog everything.
-    names = select(_COLUMNS.c.table_name, _COLUMNS.c.column_name, _COLUMNS.c.data_type)
-    if schema_name is None:
-        where = _COLUMNS.c.table_schema == func.any(func.current_schemas(False))
-    else:
-        where = _COLUMNS.c.table_schema == schema_name
-    return names.where(and_(where, _COLUMNS.c.table_name.in_(list(read))))
-
-
-def _missing(present: Mapping[str, Mapping[str, str]]) -> list[str]:
-    missing = []
-    for name, columns in REQUIRED.items():
-        if name not in present:
-            missing.append(name)
-        else:
-            missing += [f"{name}.{column}" for column in sorted(columns - present[name].keys())]
-    return missing
-
-
-def _explained(
-    connection: Connection,
-    missing: Iterable[str],
-    present: Mapping[str, Mapping[str, str]],
-    schema_name: str | None,
-) -> str:
-    where = f"schema {schema_name}" if schema_name else "the database"
-    sentence = f"{where} lacks or does not grant: {', '.join(missing)}"
-    if connection.dialect.name == "postgresql" and "task_instance" not in present:
-        statement = select(_COLUMNS.c.table_schema).where(_COLUMNS.c.table_name == "task_instance")
-        others = sorted({name for (name,) in connection.execute(statement.limit(100))})
-        if others:
-            sentence += f"; Airflow's tables are in schema {others[0]}: set --airflow.schema"
-    return sentence
 
 
 def _revision(connection: Connection, tables: Mapping[str, Table]) -> str | None:
