@@ -48,6 +48,7 @@ EVERYTHING = {
     "monitors": {"enabled": True, "labels": {"release": "prometheus"}},
     "rules": {"labels": {"release": "prometheus"}},
     "dashboards": {"namespace": "grafana"},
+    "networkPolicy": {"from": ["monitoring", "keda"]},
 }
 LARGEST_RELEASE_BYTES = 1 << 19
 """Helm keeps a release, chart and manifests, in a secret, which holds twice as much at most."""
@@ -197,6 +198,8 @@ def test_everything_that_can_be_set_arrives() -> None:
             assert "production" not in str(each)
         if each["kind"] == "ConfigMap":
             assert each["metadata"]["namespace"] == "grafana"
+        if each["kind"] == "NetworkPolicy":
+            assert "keda" in str(each["spec"]["ingress"])
 
 
 @pytest.mark.parametrize(
