@@ -24,6 +24,8 @@ from tests.support.postgres import PostgresServer
 from tests.support.statements import Recorder
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "track_io_timing": "on"}
+BURST_DAGS = 50
+"""DAGs all of whose tasks end between two samples."""
 SAMPLES = 24
 """Of five seconds of life each: what happens in the overlap that every sample reads again."""
 TIMEOUT_SECONDS = 60.0
@@ -138,6 +140,7 @@ def _measure(connection: dataset.Connection, dsn: str) -> None:
     bench.hand.seconds += 61
     with_facts = Cost("fast part of one with facts, ms of both")
     bench.sample(with_facts, facts)
+    burst = _burst(bench, connection)
     whole = _whole_table(connection)
     before = dataset.count_active(connection)
     dataset.schedule(connection, 50_000)
@@ -146,13 +149,24 @@ def _measure(connection: dataset.Connection, dsn: str) -> None:
         dataset.live(connection)
         bench.sample(backlog)
     print(f"\n{HEADER}")
-    for cost in (first, still, steady, backlog, facts, page, with_facts, whole):
+    for cost in (first, still, steady, backlog, burst, facts, page, with_facts, whole):
         print(cost.line())
     ratio_buffers = median(whole.buffers) / median(steady.buffers)
     ratio_time = median(whole.milliseconds) / median(steady.milliseconds)
     print(f"\nwhole-table count / steady sample: {ratio_buffers:,.0f} x the buffers, ", end="")
     print(f"{ratio_time:,.0f} x the time, at {before} active; goals: ", end="")
     print(f"{_verdict(steady.statements, 10)} statements, {_verdict(steady.buffers, 2000)} buffers")
+
+
+def _burst(bench: Bench, connection: dataset.Connection) -> Cost:
+    tries = BURST_DAGS * dataset.TASKS
+    begun, ended = Cost(""), Cost(f"fast sample, {tries:,} tries have ended")
+    for first in range(0, dataset.DAGS // 2, BURST_DAGS):
+        dataset.run_all_tasks(connection, first, BURST_DAGS)
+        bench.sample(begun)
+        dataset.finish_all_tasks(connection, first)
+        bench.sample(ended)
+    return ended
 
 
 def _whole_table(connection: dataset.Connection) -> Cost:

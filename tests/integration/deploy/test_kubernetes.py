@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 
 from exporter import catalogue
 from exporter.bundle.dashboards import all_dashboards
+from exporter.bundle.delivery import CONFIG_MAP_BYTES
 from tests.integration.deploy.custom_resources import KEDA
 from tests.integration.deploy.manifests import (
     DEPLOY,
@@ -214,6 +216,7 @@ def test_every_dashboard_and_rule_is_delivered(
     for each in maps:
         assert each["metadata"]["labels"] == {"grafana_dashboard": "1"}
     assert "airflow_container_cpu" in str(maps)
+    assert max(len(json.dumps(each)) for each in operated) < CONFIG_MAP_BYTES
     require(promtool_binary(), NO_PROMTOOL)
     path = tmp_path / "rules.yml"
     path.write_text(yaml.safe_dump(found(operated, "PrometheusRule")["spec"]))
