@@ -15,7 +15,7 @@ RENDERER ?= ../shared/grafana-render
 MINUTES ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots lock clean
+.PHONY: help venv demo test check dist sbom pythons bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,20 @@ check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/airflow-perf-exporter bundle grants --check deploy/sql
 	$(BIN)/airflow-perf-exporter bundle rules --form crd $(FOR_KUBERNETES) --check $(BUNDLED)/rules
 	$(BIN)/airflow-perf-exporter bundle dashboards $(FOR_KUBERNETES) --check $(BUNDLED)/dashboards
+
+dist: $(STAMP) ## build the wheel and the sdist into dist/
+	$(BIN)/python -m hatchling build -d dist
+
+sbom: $(STAMP) ## write dist/sbom.cdx.json, the bill of materials of what users install (CycloneDX)
+	mkdir -p dist
+	$(BIN)/uv venv --quiet --clear .cache/sbom
+	$(BIN)/uv pip install --quiet --python .cache/sbom --require-hashes -r deploy/requirements.txt
+	$(BIN)/uv pip install --quiet --python .cache/sbom --no-deps .
+	$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment \
+		--output-reproducible -o dist/sbom.cdx.json .cache/sbom
+
+pythons: $(STAMP) ## run the unit tests on every Python from 3.10 on that is here
+	bash .ci/pythons
 
 bench: bench-db bench-containers bench-exposition $(PRODUCTION)/.complete ## print what a sample and a scrape cost
 	$(BIN)/python -m bench.footprint --python $(PRODUCTION)/bin/python
