@@ -24,6 +24,11 @@ def check_rules(path: Path) -> list[str]:
     return _complaints(["check", "rules", "--lint-fatal", str(path)])
 
 
+def check_config(path: Path) -> list[str]:
+    """Return what promtool says against a configuration of Prometheus; [] is praise."""
+    return _complaints(["check", "config", str(path)])
+
+
 def check_web_config(path: Path) -> list[str]:
     """Return what promtool says against a web configuration file; [] is praise."""
     return _complaints(["check", "web-config", str(path)])
