@@ -142,9 +142,11 @@ class Store:
         return {table.name: table.family for table in self._tables.values()}
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return by exposed name how many children it has and how many label sets were dropped."""
-        with self._lock:
-            return {each.name: (len(each), each.dropped) for each in self._tables.values()}
+        """Return by exposed name how many children it has and how many label sets were dropped.
+
+        It never waits: a page is made of it while a batch is written to a slow disk.
+        """
+        return {each.name: (len(each), each.dropped) for each in self._tables.values()}
 
     def close(self) -> None:
         """Write what is left and close the ledger."""

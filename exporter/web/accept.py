@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+MOST_ENTRIES = 64
+"""What comes after is not looked at: no scraper has as many, and each takes its time."""
+_MOST_PARAMETERS = 16
 _WEIGHT = re.compile(r"(?:0|1)(?:\.[0-9]*)?")
 
 
@@ -23,8 +26,8 @@ def accepted(header: str) -> Iterator[Accepted]:
 
     A comma between quotes ends an entry as well: nothing that is served has one.
     """
-    for entry in header.split(","):
-        name, *rest = (part.strip() for part in entry.split(";"))
+    for entry in header.split(",", MOST_ENTRIES)[:MOST_ENTRIES]:
+        name, *rest = (part.strip() for part in entry.split(";", _MOST_PARAMETERS))
         parameters = dict(map(_parameter, rest))
         weight = parameters.pop("q", "1")
         if name and _WEIGHT.fullmatch(weight):

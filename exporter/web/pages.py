@@ -28,6 +28,11 @@ th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px so
 tbody th { font-weight: normal }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 meter { width: 5rem; max-width: 20vw }
+@media (max-width: 40rem) {
+  table { font-size: .8rem }
+  th, td { padding-right: .5rem }
+  meter { width: 2.5rem }
+}
 .ok { color: var(--good) }
 .failing, .full { color: var(--bad); font-weight: bold }
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -282,3 +284,27 @@ def test_a_family_can_be_exposed_under_another_name():
     names = set(re.findall(r"^(?:# \w+ )?(\w+)", text(store), re.MULTILINE))
     assert names == {"other_total", "others", "others_bucket", "others_sum", "others_count"}
     assert store.sizes()["other_total"] == (1, 0)
+
+
+def test_sizes_are_told_while_a_batch_is_being_written():
+    world = World()
+    locked, written = threading.Event(), threading.Event()
+
+    def write():
+        with world.store._lock:
+            locked.set()
+            assert written.wait(10)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert locked.wait(10)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(world.store.sizes)
+            try:
+                assert COUNTER.name in asked.result(timeout=5)
+            finally:
+                written.set()
+    finally:
+        written.set()
+        writer.join(10)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.web.accept import MOST_ENTRIES, accepted
 from exporter.web.negotiation import OFFERS, choices, negotiated
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
@@ -165,3 +166,10 @@ def test_all_that_suits_is_told_the_best_first() -> None:
         "application/openmetrics-text", "text/plain", "text/plain"
     ]  # fmt: skip
     assert all(each.form.packed for each in found)
+
+
+def test_a_header_of_thousands_of_entries_costs_no_more_than_a_long_one() -> None:
+    assert len(list(accepted("a," * 8000))) == MOST_ENTRIES
+    assert content_type("image/png," * MOST_ENTRIES + "application/openmetrics-text") == PLAIN
+    (entry,) = accepted("a;" + "b=c;" * 4000 + "q=0")
+    assert (entry.name, entry.weight) == ("a", 1.0)
