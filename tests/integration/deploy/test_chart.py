@@ -37,7 +37,12 @@ OPERATOR = "monitoring.coreos.com/v1/PrometheusRule"
 EVERYTHING = {
     "airflow": "staging",
     "image": {"tag": "1.2.3", "pullPolicy": "Always", "pullSecrets": ["registry"]},
-    "db": {"intake": True, "flags": ["--log.level=debug"], "storage": {"className": "fast"}},
+    "db": {
+        "intake": True,
+        "flags": ["--log.level=debug"],
+        "files": {"rows.yml": "pipelines: []\n"},
+        "storage": {"className": "fast"},
+    },
     "node": {
         "enabled": True,
         "tasks": {"enabled": True},
@@ -196,10 +201,25 @@ def test_everything_that_can_be_set_arrives() -> None:
         if each["kind"] in ("ServiceMonitor", "PodMonitor", "PrometheusRule"):
             assert each["metadata"]["labels"]["release"] == "prometheus"
             assert "production" not in str(each)
-        if each["kind"] == "ConfigMap":
+        if each["kind"] == "ConfigMap" and "dashboard" in str(each["metadata"]["labels"]):
             assert each["metadata"]["namespace"] == "grafana"
         if each["kind"] == "NetworkPolicy":
             assert "keda" in str(each["spec"]["ingress"])
+
+
+def test_a_changed_file_arrives_and_rolls_out() -> None:
+    path = "/etc/airflow-perf-exporter-files"
+    sums = []
+    for text in ("pipelines: []\n", "stages: []\n"):
+        files = {"files": {"rows.yml": text}, "flags": [f"--rows.file={path}/rows.yml"]}
+        made = rendered({"db": files})
+        template = found(made, "StatefulSet")["spec"]["template"]
+        sums.append(template["metadata"]["annotations"]["checksum/files"])
+        (container,) = template["spec"]["containers"]
+        assert {"name": "files", "mountPath": path, "readOnly": True} in container["volumeMounts"]
+        (volume,) = (each for each in template["spec"]["volumes"] if each["name"] == "files")
+        assert found(made, "ConfigMap", volume["configMap"]["name"])["data"] == {"rows.yml": text}
+    assert sums[0] != sums[1]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +229,7 @@ def test_everything_that_can_be_set_arrives() -> None:
         ({"db": {"replica": 1}}, "replica"),
         ({"exporter": {}}, "exporter"),
         ({"db": {"flags": ["log.level=debug"]}}, "db.flags.0"),
+        ({"db": {"files": {"../rows.yml": ""}}}, "db.files"),
         ({"db": {"storage": {"size": 1}}}, "db.storage.size"),
         ({"node": {"tasks": {"user": 0}}}, "node.tasks.user"),
         ({"airflow": ""}, "airflow"),
