@@ -34,14 +34,18 @@ from tests.support.exporter import ExporterProcess
 CHART = DEPLOY / "helm" / "airflow-perf-exporter"
 RELEASE = "airflow-perf-exporter"
 OPERATOR = "monitoring.coreos.com/v1/PrometheusRule"
+# Names that YAML would take for numbers are names all the same.
 EVERYTHING = {
     "airflow": "staging",
-    "image": {"tag": "1.2.3", "pullPolicy": "Always", "pullSecrets": ["registry"]},
+    "image": {"tag": "1.2.3", "pullPolicy": "Always", "pullSecrets": ["4"]},
     "db": {
         "intake": True,
         "flags": ["--log.level=debug"],
         "files": {"rows.yml": "pipelines: []\n"},
-        "storage": {"className": "fast"},
+        "dsn": {"secret": "1", "key": "2"},
+        "storage": {"className": "3"},
+        "nodeSelector": {"workers": "no"},
+        "tolerations": [{"operator": "Exists"}],
     },
     "node": {
         "enabled": True,
@@ -52,8 +56,8 @@ EVERYTHING = {
     },
     "monitors": {"enabled": True, "labels": {"release": "prometheus"}},
     "rules": {"labels": {"release": "prometheus"}},
-    "dashboards": {"namespace": "grafana"},
-    "networkPolicy": {"from": ["monitoring", "keda"]},
+    "dashboards": {"namespace": "5"},
+    "networkPolicy": {"from": ["6", "keda"]},
 }
 LARGEST_RELEASE_BYTES = 1 << 19
 """Helm keeps a release, chart and manifests, in a secret, which holds twice as much at most."""
@@ -195,14 +199,16 @@ def test_everything_that_can_be_set_arrives() -> None:
         assert container["args"][-1] == "--log.level=debug"
         assert container["securityContext"] == RESTRICTED
         assert not unknown_flags(container["args"])
-        assert pod(made, kind)["imagePullSecrets"] == [{"name": "registry"}]
+        assert pod(made, kind)["imagePullSecrets"] == [{"name": "4"}]
+        assert pod(made, kind)["tolerations"] == [{"operator": "Exists"}]
+        assert pod(made, kind)["nodeSelector"].keys() == {"workers"}
         assert pod(made, kind)["securityContext"]["runAsUser"] == user
     for each in made:
         if each["kind"] in ("ServiceMonitor", "PodMonitor", "PrometheusRule"):
             assert each["metadata"]["labels"]["release"] == "prometheus"
             assert "production" not in str(each)
         if each["kind"] == "ConfigMap" and "dashboard" in str(each["metadata"]["labels"]):
-            assert each["metadata"]["namespace"] == "grafana"
+            assert each["metadata"]["namespace"] == "5"
         if each["kind"] == "NetworkPolicy":
             assert "keda" in str(each["spec"]["ingress"])
 
