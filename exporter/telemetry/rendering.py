@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeAlias
 
 from exporter.telemetry.forms import Form, Format
 from exporter.telemetry.table import Block, Table
@@ -14,13 +15,18 @@ _GZIP = 16 + zlib.MAX_WBITS
 _LENGTH_BYTES = 4
 _ROW_PIECES = 64
 
+Row: TypeAlias = tuple[bytes, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class FamilyBytes:
-    """One family in one form: header and blocks, and the names that its series go by."""
+    """One family in one form: header and blocks, and the names that its series go by.
+
+    The blocks are in rows, so that a publication hands on few things however many blocks there are.
+    """
 
     names: frozenset[str]
-    blocks: tuple[bytes, ...]
+    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +34,20 @@ class Body:
     """Families in one form, as ready bytes that never change."""
 
     families: tuple[FamilyBytes, ...]
-    blocks: tuple[bytes, ...]
-    """The blocks of all families."""
+
+    @property
+    def blocks(self) -> Row:
+        """The blocks of all families."""
+        return _blocks(self.families)
 
     @classmethod
     def of(cls, families: Iterable[FamilyBytes | None]) -> Body:
         """Join the families that have children."""
-        present = tuple(each for each in families if each is not None)
-        return cls(present, tuple(chain.from_iterable(each.blocks for each in present)))
+        return cls(tuple(each for each in families if each is not None))
 
-    def only(self, names: Collection[str]) -> tuple[bytes, ...]:
+    def only(self, names: Collection[str]) -> Row:
         """Return the blocks of the families that go by one of the names."""
-        wanted = (each.blocks for each in self.families if not each.names.isdisjoint(names))
-        return tuple(chain.from_iterable(wanted))
+        return _blocks(each for each in self.families if not each.names.isdisjoint(names))
 
 
 class Rendering:
@@ -52,7 +59,7 @@ class Rendering:
         self._table = table
         self._write = form.format.writer(table)
         self._pieces: list[bytes] = []
-        self._rows: list[bytes] = []
+        self._rows: list[Row] = []
         self._length = 0
         """Bytes of all pieces before they were packed."""
         self._header = b""
@@ -74,8 +81,8 @@ class Rendering:
             self.family = None
             return
         self._update_header()
-        blocks = self._joined(rows) if self._form.packed else self._pieces
-        self.family = FamilyBytes(self._table.series_names, (self._header, *blocks))
+        self._update_rows(rows)
+        self.family = FamilyBytes(self._table.series_names, ((self._header,), *self._rows))
 
     def piece(self, block: Block) -> bytes:
         """Return the bytes of a block."""
@@ -84,13 +91,13 @@ class Rendering:
     def _written(self, block: Block) -> bytes:
         return self._write(block.children) if block.children else b""
 
-    def _joined(self, changed: Iterable[int]) -> list[bytes]:
-        """Return rows of pieces: packed, each is so small that a scrape would wait for the many."""
-        self._rows += [b""] * (-(-len(self._pieces) // _ROW_PIECES) - len(self._rows))
+    def _update_rows(self, changed: Iterable[int]) -> None:
+        self._rows += [()] * (-(-len(self._pieces) // _ROW_PIECES) - len(self._rows))
         for row in changed:
             start = row * _ROW_PIECES
-            self._rows[row] = b"".join(self._pieces[start : start + _ROW_PIECES])
-        return self._rows
+            pieces = self._pieces[start : start + _ROW_PIECES]
+            # Packed, each is so small that a scrape would spend its time on gathering them.
+            self._rows[row] = (b"".join(pieces),) if self._form.packed else tuple(pieces)
 
     def _update_header(self) -> None:
         length = self._length if self._form.format.framed else 0
@@ -103,6 +110,10 @@ class Rendering:
         # A gzip member ends with the length of what was packed (RFC 1952, 2.3.1).
         end = piece[-_LENGTH_BYTES:]
         return int.from_bytes(end, "little") if self._form.packed else len(piece)
+
+
+def _blocks(families: Iterable[FamilyBytes]) -> Row:
+    return tuple(chain.from_iterable(row for each in families for row in each.rows))
 
 
 def rendered(format_: Format, tables: Sequence[Table]) -> Body:

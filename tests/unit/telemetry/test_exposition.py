@@ -92,6 +92,18 @@ def test_members_of_changed_and_unchanged_blocks_unpack_to_the_text(world):
     assert same == len(packed) - 2, "one block of each family has changed"
 
 
+@pytest.mark.parametrize("form", [PLAIN, PACKED])
+def test_a_publication_hands_on_what_did_not_change_in_rows(world, form):
+    world.count(*range(4_000))
+    before = body(world.store, form).families
+    world.count(0)
+    after = body(world.store, form).families
+    for old, new in zip(before, after, strict=True):
+        differing = [a is not b for a, b in zip(old.rows, new.rows, strict=True)]
+        assert len(new.rows) == 1 + 8, "a header, and 500 blocks in rows of 64"
+        assert differing[1:] == [True] + [False] * 7
+
+
 def test_a_published_body_never_changes(world):
     before = body(world.store)
     text = b"".join(before.blocks)
