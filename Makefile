@@ -34,8 +34,8 @@ $(PRODUCTION)/.complete: deploy/requirements.txt
 	$(PRODUCTION)/bin/pip install --quiet --require-hashes -r deploy/requirements.txt
 	touch $@
 
-demo: $(STAMP) ## serve on an embedded Airflow database with a live workload
-	$(BIN)/airflow-perf-exporter demo
+demo: $(PRODUCTION)/.complete ## serve on an embedded Airflow database with a live workload
+	$(PRODUCTION)/bin/python -m exporter demo
 
 test: $(STAMP) ## run every test that this machine can run
 	$(BIN)/python -m pytest -q
