@@ -51,14 +51,13 @@ class History:
 
     def finished_tries(self, runs: Sequence[RunRow]) -> Iterator[PastTry]:
         """Yield the finished tries of a page of runs."""
-        for row, slots, _ in self._rows(runs):
-            yield tries.past_try(row, slots)
+        with self._database.transaction() as connection:
+            begin(connection, self._timeout_seconds)
+            yield from tries.of_runs(connection, self.schema, runs)
 
     def tries_of_workers(self, runs: Sequence[RunRow]) -> Iterator[PastTry]:
-        """Yield those of them that waited in a queue for Celery's workers."""
-        for row, slots, executor in self._rows(runs):
-            if is_of_workers(executor):
-                yield tries.past_try(row, slots)
+        """Return those of them that waited in a queue for Celery's workers."""
+        return (each for each in self.finished_tries(runs) if is_of_workers(each.executor))
 
     def edges(self, dag_ids: Sequence[str]) -> edges.Edges:
         """Return how the tasks of these DAGs depend on one another."""
@@ -96,11 +95,6 @@ class History:
         except SourceUnavailableError:
             message = "pg_stat_statements is not installed in this database, or not granted"
             raise SourceUnavailableError(message) from None
-
-    def _rows(self, runs: Sequence[RunRow]) -> Iterator[tries.Row]:
-        with self._database.transaction() as connection:
-            begin(connection, self._timeout_seconds)
-            yield from tries.of_runs(connection, self.schema, runs)
 
     def _read(self, reading: Callable[[Connection, Schema], T]) -> T:
         with self._database.transaction() as connection:

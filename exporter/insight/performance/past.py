@@ -22,6 +22,7 @@ class PastTry(NamedTuple):
     queue: str | None
     pool: str | None
     slots: int
+    executor: str | None = None
 
     @property
     def seconds(self) -> float:
