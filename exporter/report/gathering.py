@@ -152,4 +152,5 @@ def _limits(history: History, configuration: Configuration) -> Limits:
     if parallelism is not None and facts.jobs is not None:
         # Since Airflow 2 it is what each scheduler starts.
         parallelism *= max(1, len(alive(facts.jobs, "scheduler", facts.now)))
-    return Limits(pools, parallelism)
+    runs = {dag.dag_id: dag.max_active_runs for dag in facts.dags or () if dag.max_active_runs}
+    return Limits(pools, parallelism, runs)

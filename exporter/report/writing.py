@@ -17,6 +17,7 @@ from exporter.insight.performance.findings import (
     of_parallelism,
     of_regressions,
     of_saturation,
+    of_scheduling,
     of_waits,
     of_waste,
 )
@@ -61,9 +62,10 @@ def findings(figures: Figures) -> Iterator[Finding]:
     yield from of_regressions(figures.regressions)
     yield from of_waste(tally)
     yield from of_waits(tally, limits)
-    yield from of_delays(tally)
+    yield from of_delays(tally, limits)
     yield from of_parallelism(tally)
     yield from of_saturation(tally, limits)
+    yield from of_scheduling(tally, limits)
     yield from of_memory(figures.metrics.memory)
     yield from figures.settings
     yield from _of_database(figures)

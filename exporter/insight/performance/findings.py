@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from exporter.insight.performance.occupancy import share_at_least
+from exporter.insight.performance.occupancy import share_at_least, share_together
 from exporter.insight.performance.regressions import Change, Verdict, change
 from exporter.insight.performance.sizing import advised_bytes
 from exporter.insight.performance.tally import DagTotals, Tally, TaskName
@@ -91,6 +91,8 @@ class Limits:
     """Slots by pool; -1 is unlimited."""
     parallelism: int | None = None
     """Of all schedulers that are alive."""
+    runs: Mapping[str, int] = field(default_factory=dict)
+    """Runs that a DAG may have at a time (max_active_runs), where it is known."""
 
 
 def regressions(tally: Tally) -> list[Regression]:
@@ -158,18 +160,35 @@ def of_waits(tally: Tally, limits: Limits) -> Iterator[Finding]:
         yield Finding(Kind.WAIT, text, advice, waits.total)
 
 
-def of_delays(tally: Tally) -> Iterator[Finding]:
-    """Tell which DAGs' runs start late."""
+def of_delays(tally: Tally, limits: Limits) -> Iterator[Finding]:
+    """Tell which DAGs' runs start late, and whether for want of room for more runs."""
     for dag_id, delays in tally.start_delays.items():
         p95 = delays.quantile(0.95)
         if p95 >= LONG_WAIT_SECONDS and delays.count >= MANY_RUNS:
             yield Finding(
                 Kind.DELAY,
-                f"Scheduled runs of {dag_id} start {clock(p95)} late (p95 of {delays.count})",
-                "See whether the DAG is at its max_active_runs; if not, the scheduler's loop or "
-                "the parsing of DAG files is slow.",
+                f"Scheduled runs of {dag_id} start {clock(p95)} late (p95 of {delays.count})"
+                + _crowded(tally, dag_id, limits.runs.get(dag_id)),
+                _remedy(tally, dag_id, limits.runs.get(dag_id)),
                 delays.total,
             )
+
+
+def of_scheduling(tally: Tally, limits: Limits) -> Iterator[Finding]:
+    """Tell whether tries wait to be queued although pools and parallelism have room."""
+    waits = tally.scheduled_waits
+    p95 = waits.quantile(0.95)
+    if p95 < LONG_WAIT_SECONDS or any(_full(tally, *pool) > OFTEN for pool in limits.pools.items()):
+        return
+    if limits.parallelism is None or _all_full(tally, limits.parallelism) <= OFTEN:
+        yield Finding(
+            Kind.SATURATION,
+            f"Tries wait {clock(p95)} (p95) from scheduled to queued, {clock(waits.total)} in all, "
+            "although no pool is full",
+            "See which DAGs are at their max_active_tasks; if none, the scheduler's loop is slow: "
+            "give it CPU, another scheduler, or a larger [scheduler] max_tis_per_query.",
+            waits.total,
+        )
 
 
 def of_parallelism(tally: Tally) -> Iterator[Finding]:
@@ -203,7 +222,7 @@ def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
                 "Give it more slots, or move what does not need its protection to another pool.",
             )
     if limits.parallelism is not None:
-        full = share_at_least(tally.running.minutes(), FULL * limits.parallelism)
+        full = _all_full(tally, limits.parallelism)
         if full > OFTEN:
             yield Finding(
                 Kind.SATURATION,
@@ -234,6 +253,34 @@ def name(task: TaskName) -> str:
 def alone_at_most(dag: DagTotals) -> list[tuple[str, float]]:
     """Return what ran alone beside nothing that it depends on, the longest first."""
     return sorted(dag.alone.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _crowding(tally: Tally, dag_id: str, most: int | None) -> float | None:
+    """Return in which share of the period a DAG had as many runs as it may; None: not known."""
+    if not most or dag_id not in tally.runs:
+        return None
+    periods = tally.periods
+    return share_together(tally.runs[dag_id], periods.split, periods.end, most)
+
+
+def _crowded(tally: Tally, dag_id: str, most: int | None) -> str:
+    share = _crowding(tally, dag_id, most)
+    return "" if share is None else f"; in {share:.0%} of the time it has all {most} runs it may"
+
+
+def _remedy(tally: Tally, dag_id: str, most: int | None) -> str:
+    share = _crowding(tally, dag_id, most)
+    behind = "the scheduler's loop or the parsing of DAG files is slow"
+    if share is None:
+        return f"See whether the DAG is at its max_active_runs; if not, {behind}."
+    if share > OFTEN:
+        return "Raise its max_active_runs, or make its runs shorter or rarer."
+    return f"The DAG has room for more runs, so {behind}."
+
+
+def _all_full(tally: Tally, parallelism: int) -> float:
+    """Return in which share of the minutes as many tasks ran as may."""
+    return share_at_least(tally.running.minutes(), FULL * parallelism)
 
 
 def _full(tally: Tally, pool: str, slots: int) -> float:

@@ -48,6 +48,22 @@ def share_at_least(minutes: Sequence[float], level: float) -> float:
     return sum(each >= level for each in minutes) / len(minutes) if minutes else 0.0
 
 
+def share_together(spans: Sequence[float], begin: float, end: float, level: int) -> float:
+    """Return in which share of a period at least so many of the spans were under way.
+
+    `spans` holds begin and end of each in turn; what lies outside the period is cut off.
+    """
+    events = [(max(begin, moment), 1) for moment in spans[::2]]
+    events += [(min(end, moment), -1) for moment in spans[1::2]]
+    under_way, since, together = 0, begin, 0.0
+    for moment, change in sorted(events):
+        if under_way >= level:
+            together += moment - since
+        since = moment
+        under_way += change
+    return together / (end - begin) if end > begin else 0.0
+
+
 def thinned(minutes: Sequence[float], most: int) -> list[float]:
     """Return at most so many points: the highest of each stretch, so that no peak is lost."""
     width = max(1, -(-len(minutes) // most))

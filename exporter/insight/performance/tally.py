@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class Tally:
         """From scheduled to queued."""
         self.start_delays: dict[str, Sample] = {}
         """By DAG, from due to started."""
+        self.runs: dict[str, array[float]] = {}
+        """By DAG, begin and end in turn of the runs that ended in the period told of."""
         self.running = Occupancy(periods.split, periods.end)
         self.pools: dict[str, Occupancy] = {}
         self.dags: dict[str, DagTotals] = {}
@@ -107,6 +110,7 @@ class Tally:
         """Take in a run with the spans of its tasks, and how they depend on one another."""
         if not self.periods.split <= run.end <= self.periods.end:
             return
+        self.runs.setdefault(run.dag_id, array("d")).extend((run.start, run.end))
         if run.due is not None and run.start >= run.due:
             self.start_delays.setdefault(run.dag_id, Sample(self._chance)).add(run.start - run.due)
         if run.state == "success" and spans:
