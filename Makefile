@@ -15,7 +15,7 @@ RENDERER ?= ../shared/grafana-render
 MINUTES ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check dist sbom pythons bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots lock clean
+.PHONY: help venv demo test check dist sbom pythons bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots pages lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -111,6 +111,11 @@ golden: $(STAMP) ## write the golden scrape again; read its diff
 # Not in CI: it needs node, npm, chromium, and the renderer, which is no part of the project.
 screenshots: $(STAMP) ## draw the dashboards by RENDERER from MINUTES of the demo, on two Grafana versions
 	$(BIN)/python -m tests.screenshots --renderer $(RENDERER) --minutes $(MINUTES)
+
+# Not in CI, where no browser is certain; the structure of the pages is tested there.
+pages: $(STAMP) ## look at the report and /tasks in headless Chromium, after MINUTES of the demo
+	mkdir -p .pages
+	$(BIN)/python -m tests.pages --seconds $$(($(MINUTES) * 60)) --out .pages
 
 lock: $(STAMP) ## resolve the dependencies again
 	$(BIN)/uv pip compile pyproject.toml --extra report --universal --python-version 3.10 --generate-hashes \

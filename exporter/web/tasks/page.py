@@ -9,7 +9,7 @@ from hashlib import sha256
 from html import escape
 from typing import Final
 
-from exporter.quantities import clock, plain, size
+from exporter.quantities import amount, clock, plain, size
 from exporter.running.tries import RunningTries, RunningTry
 from exporter.telemetry import recent
 from exporter.web.tasks.curve import Curve, figure
@@ -22,8 +22,10 @@ _STYLE: Final = """
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: 1rem auto; padding: 0 1rem }
 h1 { font-size: 1.4rem }
 small { font-weight: normal; opacity: .8 }
-.curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); gap: 1rem }
+.curves { display: grid; gap: .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(18rem, 45%), 1fr)) }
 figure { margin: 0; padding: .5rem .75rem; border: 1px solid var(--line); border-radius: .3rem }
+figcaption small { display: block }
 svg { display: block; width: 100%; height: 3rem }
 polyline { fill: none; stroke: var(--curve); stroke-width: 1.5; stroke-linecap: round;
   vector-effect: non-scaling-stroke }
@@ -31,7 +33,8 @@ polyline { fill: none; stroke: var(--curve); stroke-width: 1.5; stroke-linecap: 
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: right; padding: .35rem 0 .35rem .9rem; border-bottom: 1px solid var(--line) }
 td { font-variant-numeric: tabular-nums; white-space: nowrap }
-th:first-child { text-align: left; padding-left: 0; font-weight: normal; overflow-wrap: anywhere }
+th { font-weight: normal }
+th:first-child { text-align: left; padding-left: 0; min-width: 9rem; overflow-wrap: anywhere }
 th a { color: inherit }
 th[aria-sort] { font-weight: bold }
 @media print { nav { display: none } }
@@ -76,7 +79,7 @@ _CURVES: Final[Sequence[tuple[str, str, Callable[[float], str]]]] = (
     (recent.TRIES, "Tries a minute", "{:,.1f}".format),
     (recent.CPU, "CPU cores here", "{:,.2f}".format),
     (recent.MEMORY, "Memory here", size),
-    (recent.ROWS, "Rows a minute", "{:,.0f}".format),
+    (recent.ROWS, "Rows a minute", amount),
 )
 _COLUMNS: Final = (
     ("dag", "DAG and task"),
@@ -140,7 +143,7 @@ def _row(each: RunningTry) -> str:
         size(each.memory_bytes),
         size(each.peak_bytes),
         clock(each.age_seconds),
-        "-" if rows is None else f"{rows:,.0f}",
+        "-" if rows is None else amount(rows),
     )
     name = f"{_name(each.task)}<br><small>{_name(each.dag_id)}</small>"
     return f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
