@@ -1,10 +1,14 @@
-"""The exporters that run beside a real Airflow: one with its database, and one without."""
+"""What runs beside a real Airflow: an exporter with its database, one without, the report."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
-from tests.support.exporter import ExporterProcess
+from tests.support.exporter import ROOT, ExporterProcess
 
 
 def with_database(directory: Path, dsn: str) -> ExporterProcess:
@@ -26,3 +30,19 @@ def alone(directory: Path) -> ExporterProcess:
     """Start an exporter that has nothing but the processes of this host."""
     arguments = ("--no-collector.airflow", "--no-collector.containers", "--series.hold", "0s")
     return ExporterProcess(directory, *arguments)
+
+
+def reported(dsn: str) -> dict[str, Any]:
+    """Return what the command `report` says, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", "exporter", "report", "--format", "json", "--top", "1000"],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(ROOT),
+            "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": dsn,
+        },
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from tests.airflow import truth
-from tests.airflow.beside import alone, with_database
+from tests.airflow.beside import alone, reported, with_database
 from tests.airflow.burnt import Burnt, assert_told, written_down
 from tests.airflow.cluster import Cluster
-from tests.airflow.history import History, Tables, record, recorded
+from tests.airflow.history import History, Tables, record, recorded, unix
 from tests.airflow.truth import Samples
 from tests.airflow.watch import Timeline, Watch, differences, unexplained
 from tests.support.postgres import NO_POSTGRES, PostgresServer, postgres_binaries
@@ -52,6 +54,8 @@ class Outcome:
     """The scrape of another exporter that has no database and no containers."""
     burnt: list[Burnt]
     """What tasks that burn CPU wrote down."""
+    report: dict[str, Any]
+    """What the command `report` says of all this, as JSON."""
 
 
 @pytest.fixture(scope="module", params=VERSIONS or ["none"])
@@ -81,7 +85,7 @@ def outcome(
             history, end = recorded(dsn, start)
             yield Outcome(
                 version, history, end, watch, exporter.families(), exporter.log(),
-                other.families(), written_down(cluster.truths, [RUN]),
+                other.families(), written_down(cluster.truths, [RUN]), reported(dsn),
             )  # fmt: skip
 
 
@@ -124,6 +128,31 @@ def test_totals_are_what_the_rows_add_up_to(outcome: Outcome, family: str) -> No
     true = truth.totals(outcome.history, outcome.end)[family]
     assert true or (family == "airflow_task_schedule_delay_seconds" and outcome.version < "3")
     assert differences(_of(outcome.last, family), true, zeros=True) == []
+
+
+def test_the_report_adds_up_what_the_rows_hold(outcome: Outcome) -> None:
+    # As the rows are now: a mark, or a worker after it, may have rewritten an end.
+    tries = truth.finished_tries(replace(outcome.history, events=[]), outcome.end)
+    by_task: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for each in tries:
+        start, end = unix(each.row, "start_date") or 0.0, unix(each.row, "end_date") or 0.0
+        by_task[each.row["dag_id"], each.row["task_id"]].append(end - start)
+    assert outcome.report["totals"]["tries"] == len(tries)
+    slowest = outcome.report["sections"]["slowest"]["rows"]
+    told = {
+        (row["dag_id"], row["task_id"]): (row["tries"], pytest.approx(row["total_seconds"]))
+        for row in slowest
+    }
+    assert told == {task: (len(found), sum(found)) for task, found in by_task.items()}
+
+
+def test_the_report_lacks_nothing_that_the_database_could_tell(outcome: Outcome) -> None:
+    missing = {each["what"] for each in outcome.report["missing"]}
+    assert missing == {"baselines, memory and rows", "slow statements"}
+    runs = [row for row in outcome.end["dag_run"] if row["state"] == "success"]
+    paths = outcome.report["sections"]["dags"]["rows"]
+    assert {row["dag_id"] for row in paths} <= {row["dag_id"] for row in runs}
+    assert any(row["critical_seconds"] for row in paths)
 
 
 @pytest.mark.parametrize("family", sorted({*truth.ACTIVE, *truth.FACTS, truth.INFO}))
