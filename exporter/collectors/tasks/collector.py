@@ -12,6 +12,7 @@ from exporter.collectors.base import Collector
 from exporter.collectors.tasks.follower import Follower
 from exporter.collectors.tasks.glances import Glances
 from exporter.collectors.tasks.reading import Ended, Reading, Running, TaskName
+from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
 from exporter.kernel.exits import ExitWatch
 from exporter.running.tries import RunningTries
@@ -78,7 +79,12 @@ class TasksCollector(Collector):
             self._glances = Glances(self._follower.glance, GLANCE_SECONDS)
         self._told = None
         now = self._clock.monotonic()
-        reading = self._follower.read()
+        try:
+            reading = self._follower.read()
+        except SourceUnavailableError:
+            # What was seen last would look like what runs.
+            self.running = None
+            raise
         self.running = self._shown(reading)
         gauges = {"tasks": [*self._gauges(reading, now)]}
         announced = [*self._announced(reading)]

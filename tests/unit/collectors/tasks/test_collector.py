@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -13,6 +14,7 @@ from exporter.collectors.tasks.collector import (
     TELL_SECONDS,
     TasksCollector,
 )
+from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
 from tests.unit.collectors.tasks.proc import Proc
 
@@ -91,6 +93,15 @@ def test_what_runs_is_a_snapshot_that_goes_by_the_filters(host):
     host.dags = DagFilter(exclude=re.compile("d"))
     host.sample(1.0)
     assert (host.collector.running.tries, host.collector.running.total) == ([], 0)
+
+
+def test_nothing_is_shown_to_run_once_the_host_cannot_be_read(host):
+    host.start()
+    host.sample()
+    shutil.rmtree(host.proc.root)
+    with pytest.raises(SourceUnavailableError):
+        host.sample(1.0)
+    assert host.collector.running is None
 
 
 def test_what_was_not_accepted_is_told_again(host):
