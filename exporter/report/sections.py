@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import fsum
 
 from exporter.insight.baselines.baseline import Status
 from exporter.insight.performance.findings import FULL, Memory, alone_at_most
@@ -195,7 +196,7 @@ def _pools(figures: Figures) -> _Made:
         minutes, slots = occupancy.minutes(), figures.limits.pools.get(pool, -1)
         limited = slots > 0
         full = share_at_least(minutes, FULL * slots) if limited else None
-        mean = sum(minutes) / len(minutes)
+        mean = fsum(minutes) / len(minutes)
         rows.append((pool, slots if limited else None, mean, max(minutes), full))
     note = "Means of minutes; full is the share of minutes with at least 95 % of the slots in use."
     return "pools", "Slots in use", columns, rows, note
