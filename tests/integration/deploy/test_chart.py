@@ -190,6 +190,19 @@ def test_two_releases_share_neither_names_nor_pods() -> None:
         assert not selected.items() <= labels.items()
 
 
+def test_the_longest_name_of_a_release_leaves_room_for_a_hash() -> None:
+    made = documents(helm("template", "a" * 53, CHART))
+    # Kubernetes labels pods of a StatefulSet with its name, a dash and a hash of ten characters.
+    assert len(found(made, "StatefulSet")["metadata"]["name"]) + 1 + 10 <= 63
+
+
+def test_an_image_may_be_named_by_digest() -> None:
+    digest = f"sha256:{'0' * 64}"
+    image = {"repository": "registry:5000/team/exporter", "tag": digest}
+    (container,) = pod(rendered({"image": image}), "StatefulSet")["containers"]
+    assert container["image"] == f"registry:5000/team/exporter@{digest}"
+
+
 def test_everything_that_can_be_set_arrives() -> None:
     made = rendered(EVERYTHING, "--api-versions", OPERATOR)
     for kind, user in (("StatefulSet", 65532), ("DaemonSet", 50000)):
@@ -240,6 +253,13 @@ def test_a_changed_file_arrives_and_rolls_out() -> None:
         ({"node": {"tasks": {"user": 0}}}, "node.tasks.user"),
         ({"airflow": ""}, "airflow"),
         ({"networkPolicy": {"databasePorts": ["postgres"]}}, "networkPolicy.databasePorts.0"),
+        ({"image": {"repository": "exporter:1"}}, "image.repository"),
+        ({"image": {"tag": "sha256:0"}}, "image.tag"),
+        ({"monitors": {"interval": "0s"}}, "monitors.interval"),
+        # Kubernetes takes what is left empty here for everybody and everything.
+        ({"networkPolicy": {"from": None}}, "from is required"),
+        ({"networkPolicy": {"databasePorts": None}}, "databasePorts is required"),
+        ({"monitors": {"workers": None}}, "workers is required"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(values: Document, refused: str) -> None:
@@ -269,6 +289,16 @@ def test_every_value_has_a_schema_and_every_schema_a_value() -> None:
     names = known(json.loads((CHART / "values.schema.json").read_text())) - {"global"}
     (values,) = read(CHART / "values.yaml")
     assert given(values, names) == names
+
+
+def test_no_value_can_be_taken_away() -> None:
+    def lacking(schema: Document) -> set[str]:
+        inner = schema.get("properties", {})
+        return (inner.keys() - {*schema.get("required", ()), "global"}).union(
+            *map(lacking, inner.values())
+        )
+
+    assert not lacking(json.loads((CHART / "values.schema.json").read_text()))
 
 
 def test_it_is_packed_whole_and_small_enough_for_a_release(tmp_path: Path) -> None:

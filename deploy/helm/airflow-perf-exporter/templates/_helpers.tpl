@@ -1,7 +1,8 @@
+{{- /* At most 52 characters: with a hash the name of a StatefulSet is a label of its pods. */ -}}
 {{- define "exporter.name" -}}
 {{- $name := printf "%s-%s" .Release.Name .Chart.Name -}}
 {{- if contains .Chart.Name .Release.Name -}}{{- $name = .Release.Name -}}{{- end -}}
-{{- $name | trunc 57 | trimSuffix "-" -}}
+{{- $name | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- /* Labels that select the pods of a role; takes the root and the role. */ -}}
@@ -21,7 +22,8 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- end -}}
 
 {{- define "exporter.image" -}}
-image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
+image: {{ printf "%s%s%s" .Values.image.repository (hasPrefix "sha256:" $tag | ternary "@" ":") $tag }}
 {{- /* What Kubernetes does with a tag anyhow is not said. */ -}}
 {{- if ne .Values.image.pullPolicy "IfNotPresent" }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
