@@ -42,6 +42,7 @@ EVERYTHING = {
         "intake": True,
         "flags": ["--log.level=debug"],
         "files": {"rows.yml": "pipelines: []\n"},
+        "secretFiles": "7",
         "dsn": {"secret": "1", "key": "2"},
         "storage": {"className": "3"},
         "nodeSelector": {"workers": "no"},
@@ -239,6 +240,17 @@ def test_a_changed_file_arrives_and_rolls_out() -> None:
         (volume,) = (each for each in template["spec"]["volumes"] if each["name"] == "files")
         assert found(made, "ConfigMap", volume["configMap"]["name"])["data"] == {"rows.yml": text}
     assert sums[0] != sums[1]
+
+
+def test_files_that_are_secrets_come_from_a_secret() -> None:
+    path = "/etc/airflow-perf-exporter-secrets"
+    flags = [f"--web.intake-token-file={path}/token"]
+    made = pod(rendered({"db": {"secretFiles": "intake", "flags": flags}}), "StatefulSet")
+    (container,) = made["containers"]
+    assert {"name": "secrets", "mountPath": path, "readOnly": True} in container["volumeMounts"]
+    (volume,) = (each for each in made["volumes"] if each["name"] == "secrets")
+    assert volume["secret"] == {"secretName": "intake", "defaultMode": 0o440}
+    assert not unknown_flags(container["args"])
 
 
 @pytest.mark.parametrize(
