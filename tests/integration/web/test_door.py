@@ -6,7 +6,9 @@ import threading
 from http.client import HTTPException
 from pathlib import Path
 
+import bcrypt
 import pytest
+import yaml
 
 from tests.integration.web.world import (
     CLIENT,
@@ -40,6 +42,12 @@ def test_promtool_takes_what_is_shipped(tmp_path: Path, example: str) -> None:
     assert check_web_config(world.file) == []
     world.file.write_text("nonsense: 1")
     assert check_web_config(world.file) != []
+
+
+@pytest.mark.parametrize("guess", [PASSWORD, USER, "password", "admin", ""])
+def test_what_is_shipped_lets_nobody_in_before_it_has_a_password(guess: str) -> None:
+    users = yaml.safe_load((EXAMPLES / "web-config.yml").read_text())["basic_auth_users"]
+    assert not bcrypt.checkpw(guess.encode(), users[USER].encode())
 
 
 def test_curl_needs_the_password(guarded: World) -> None:

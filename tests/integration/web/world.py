@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 import subprocess
@@ -19,8 +20,9 @@ from tests.support.require import require
 EXAMPLES = ROOT / "deploy" / "web"
 ALONE = ("--no-collector.airflow", "--no-collector.containers", "--no-collector.tasks")
 USER, PASSWORD = "prometheus", "change me"
+HASH = "$2b$10$YZ3ONXZCQ1YTTlfatUz2vO7xxy3DE6GlUl9T8J4U68oqrT0Sl1rzu"
 LOGIN = {"Authorization": f"Basic {b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"}
-"""What the shipped example lets in."""
+"""What the example lets in once it has the password's hash."""
 CLIENT = "DNS:prometheus.example"
 NO_CURL = "there is no curl: install Debian's package curl"
 
@@ -39,7 +41,8 @@ class World:
         (folder / "issuing").mkdir(parents=True)
         world = cls(folder, Authority(folder / "issuing"), folder / example)
         shutil.copy(world.authority.cert, folder / "ca.crt")
-        shutil.copy(EXAMPLES / example, world.file)
+        text = (EXAMPLES / example).read_text()
+        world.file.write_text(re.sub(r"\$2b\$\S+", HASH, text))
         world.install(world.authority.issue("server"))
         return world
 
