@@ -11,8 +11,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     TypeDecorator,
-    cast,
-    extract,
+    func,
     type_coerce,
 )
 from sqlalchemy.engine import Dialect
@@ -33,4 +32,5 @@ def unix_seconds(connection: Connection, moment: ColumnElement[Any]) -> ColumnEl
     """Return a column of moments as seconds since 1970."""
     if connection.dialect.name != "postgresql":
         return type_coerce(moment, _UnixSeconds())
-    return cast(extract("epoch", moment), Double())
+    # Unlike EXTRACT, whose result PostgreSQL works out as a decimal number.
+    return func.date_part("epoch", moment, type_=Double())

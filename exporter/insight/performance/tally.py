@@ -93,15 +93,16 @@ class Tally:
         if not self.periods.begin <= each.end <= self.periods.end:
             return
         task = self._task((each.dag_id, each.task_id))
+        seconds = each.seconds
         if not told:
             self.tries_before += 1
             if task is not None and each.outcome == "success":
-                task.before.add(each.seconds)
+                task.before.add(seconds)
             return
         self.tries += 1
-        self.seconds += each.seconds
+        self.seconds += seconds
         if task is not None:
-            _add(task, each)
+            _add(task, each.outcome, seconds)
         self._add_waits(each)
         self.running.add(each.start, each.end)
         self._pool(each.pool).add(each.start, each.end, each.slots)
@@ -134,12 +135,15 @@ class Tally:
     def _add_waits(self, each: PastTry) -> None:
         if each.queued is not None:
             name = each.queue or "", each.pool or ""
-            if name not in self.queue_waits and len(self.queue_waits) >= MAX_NAMES:
-                name = "", ""
-            waits = self.queue_waits.setdefault(name, Sample(self._chance))
+            waits = self.queue_waits.get(name) or self._new_queue(name)
             waits.add(each.start - each.queued)
             if each.scheduled is not None and each.queued >= each.scheduled:
                 self.scheduled_waits.add(each.queued - each.scheduled)
+
+    def _new_queue(self, name: tuple[str, str]) -> Sample:
+        if len(self.queue_waits) >= MAX_NAMES:
+            name = "", ""
+        return self.queue_waits.setdefault(name, Sample(self._chance))
 
     def _task(self, name: TaskName) -> TaskTotals | None:
         found = self.tasks.get(name)
@@ -158,15 +162,15 @@ class Tally:
         return self.pools[pool]
 
 
-def _add(task: TaskTotals, each: PastTry) -> None:
+def _add(task: TaskTotals, outcome: str, seconds: float) -> None:
     task.tries += 1
-    task.seconds += each.seconds
-    if each.outcome == "success":
-        task.now.add(each.seconds)
-    elif each.outcome != "skipped":
+    task.seconds += seconds
+    if outcome == "success":
+        task.now.add(seconds)
+    elif outcome != "skipped":
         task.failed_tries += 1
-        task.failed_seconds += each.seconds
-        task.retried_tries += each.outcome == "up_for_retry"
+        task.failed_seconds += seconds
+        task.retried_tries += outcome == "up_for_retry"
 
 
 def widened(span: Span | None, each: PastTry) -> Span:
