@@ -27,7 +27,7 @@ class Endpoint:
     target: str = field(repr=False)
     """Path and query."""
     userinfo: str | None = field(default=None, repr=False)
-    """`user:password`, decoded."""
+    """`user:password`, or a user whose password is in the token's file; decoded."""
 
     def __str__(self) -> str:
         """Return how sentences name the endpoint."""
@@ -80,11 +80,12 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def authorization(to: Endpoint, token_file: Path | None) -> dict[str, str]:
-    """Return the header that authenticates us: the token file's, read now, else the URL's."""
+    """Return the header that authenticates us: the token file's, read now, else the URL's.
+
+    With a user alone in the URL, the token is that user's password.
+    """
     if token_file is None:
-        if to.userinfo is None:
-            return {}
-        return {"Authorization": f"Basic {base64.b64encode(to.userinfo.encode()).decode()}"}
+        return {} if to.userinfo is None else _basic(to.userinfo)
     try:
         token = files.content(token_file, "the token file").decode("utf-8", "replace").strip()
     except ConfigError as error:
@@ -93,4 +94,10 @@ def authorization(to: Endpoint, token_file: Path | None) -> dict[str, str]:
     if not token or not _PRINTABLE.fullmatch(token):
         message = f"the token file {token_file}: does not hold a token"
         raise SourceUnavailableError(message)
+    if to.userinfo and ":" not in to.userinfo:
+        return _basic(f"{to.userinfo}:{token}")
     return {"Authorization": f"Bearer {token}"}
+
+
+def _basic(userinfo: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(userinfo.encode()).decode()}"}

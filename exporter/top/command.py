@@ -18,7 +18,12 @@ SHORTEST_SECONDS = 0.2
 
 @click.command()
 @click.option("--url", metavar="URL", help="A running exporter, such as http://worker:10112.")
-@click.option("--token-file", metavar="FILE", type=Path, help="Bearer token for it.")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    type=Path,
+    help="Bearer token for it, or password of a USER@ in the URL.",
+)
 @click.option("--ca-file", metavar="FILE", type=Path, help="Certificates to verify it with.")
 @click.option(
     "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=10, show_default=True,

@@ -21,7 +21,7 @@ Source = Callable[[], RunningTries]
 """Returns what runs now; raises SourceUnavailableError."""
 
 _HINTS: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: ": it wants a user, as in http://user@host, or --token-file",
+    HTTPStatus.UNAUTHORIZED: ": it wants USER@ in the URL, and the password in --token-file",
     HTTPStatus.NOT_FOUND: ": it has no page of tasks, or is no exporter",
     HTTPStatus.SERVICE_UNAVAILABLE: ": it has read no tasks, or is busy",
 }

@@ -94,6 +94,13 @@ def test_the_token_file_goes_before_the_url_and_is_read_each_time(tmp_path):
     assert authorization(endpoint("https://node/", "--flag"), None) == {}
 
 
+def test_the_token_is_the_password_of_a_user_without_one(tmp_path):
+    token = tmp_path / "token"
+    token.write_text("p@:ss\n")
+    shown = authorization(endpoint("https://us%65r@node/", "--flag"), token)
+    assert shown == {"Authorization": "Basic dXNlcjpwQDpzcw=="}
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"Zq7!mK2w\nrest", b"Zq7!mK2w\r\nX: y", b"\xffZq7!mK2w"]
 )
