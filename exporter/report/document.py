@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from exporter.insight.performance.findings import Finding
+from exporter.insight.performance.findings import Finding, Kind
 from exporter.quantities import clock, plain, size
 
 SCHEMA: Final = "airflow-perf-exporter.report/1"
@@ -58,6 +58,8 @@ class Missing:
 
     what: str
     why: str
+    kinds: frozenset[Kind] = frozenset()
+    """Findings that there cannot be without it."""
 
 
 @dataclass(frozen=True, slots=True)

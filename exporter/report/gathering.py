@@ -12,7 +12,7 @@ from exporter.collectors.airflow.facts import alive
 from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
 from exporter.history.reader import History
-from exporter.insight.performance.findings import Limits, regressions
+from exporter.insight.performance.findings import Kind, Limits, regressions
 from exporter.insight.performance.past import PastRun, PastTry
 from exporter.insight.performance.runs import Span, Upstreams
 from exporter.insight.performance.settings import of_settings
@@ -54,9 +54,11 @@ def gathered(
         )
     return Figures(
         history.now, tally, regressions(tally), limits,
-        metrics=told.of("baselines, memory and rows", metrics, Metrics()),
+        metrics=told.of(
+            "baselines, memory and rows", metrics, Metrics(), Kind.BASELINE, Kind.MEMORY
+        ),
         settings=[*of_settings(configuration.values.keys(), history.schema.version)],
-        tables=told.of("table sizes", history.tables, []),
+        tables=told.of("table sizes", history.tables, [], Kind.DATABASE),
         statements=told.of("slow statements", history.slow_statements, []),
         oldest_run=told.of("the oldest run", history.oldest_run, None),
         missing=missing,
@@ -69,11 +71,11 @@ class _Told:
     def __init__(self, missing: list[Missing]) -> None:
         self._missing = missing
 
-    def of(self, what: str, reading: Callable[[], T], otherwise: T) -> T:
+    def of(self, what: str, reading: Callable[[], T], otherwise: T, *kinds: Kind) -> T:
         try:
             return reading()
         except SourceUnavailableError as error:
-            self._missing.append(Missing(what, str(error)))
+            self._missing.append(Missing(what, str(error), frozenset(kinds)))
             return otherwise
 
 
@@ -142,7 +144,8 @@ class _Edges:
             self._known |= self._history.edges([*dag_ids])
         except SourceUnavailableError as error:
             self._readable = False
-            self._missing.append(Missing("critical paths", str(error)))
+            gap = Missing("critical paths", str(error), frozenset({Kind.PARALLELISM}))
+            self._missing.append(gap)
 
 
 def _limits(history: History, configuration: Configuration) -> Limits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -71,6 +71,22 @@ def made(
 def formed(found: Report, form: str) -> str:
     """Return a report as text, json or html."""
     return {"json": as_json, "html": html}.get(form, text)(found)
+
+
+def exit_status(found: Report, fail_on: Collection[str]) -> int:
+    """Return 1 where there is a finding of these kinds, or "any", else 0.
+
+    Raise SourceUnavailableError where there is none because it could not be told.
+    """
+    kinds = {each.kind.value for each in found.findings}
+    if kinds & {*fail_on} or (kinds and "any" in fail_on):
+        return 1
+    for gap in found.missing:
+        for kind in gap.kinds:
+            if kind.value in fail_on:
+                message = f"--fail-on {kind.value}: {gap.what} cannot be told: {gap.why}"
+                raise SourceUnavailableError(message)
+    return 0
 
 
 def _asked(settings: Settings, request: Request) -> Metrics:

@@ -107,7 +107,16 @@ def test_what_became_slower_is_told_and_may_end_a_pipeline(past: Past) -> None:
     assert slower["before_seconds"] == pytest.approx(orders[~recent]["duration"].median())
     assert report(past, "--fail-on", "regression").exit_code == 1
     assert report(past, "--fail-on", "any").exit_code == 1
-    assert report(past, "--fail-on", "memory", "--fail-on", "database").exit_code == 0
+    assert report(past, "--fail-on", "wait", "--fail-on", "settings").exit_code == 0
+
+
+def test_a_pipeline_does_not_pass_by_what_could_not_be_told(past: Past) -> None:
+    result = report(past, "--fail-on", "wait", "--fail-on", "memory")
+    assert result.exit_code == 2
+    assert "--fail-on memory: baselines, memory and rows cannot be told" in result.stderr
+    assert "Where the time goes" in result.stdout
+    both = report(past, "--fail-on", "memory", "--fail-on", "regression")
+    assert both.exit_code == 1
 
 
 def test_the_critical_path_goes_through_the_slower_of_two(past: Past) -> None:
@@ -194,6 +203,7 @@ def test_a_prometheus_server_that_is_away_costs_its_parts_alone(past: Past) -> N
         (["--since", "soon"], "'soon' is not a duration"),
         (["--compare", "5m"], "at least 1h"),
         (["--fail-on", "everything"], "everything"),
+        (["--airflow", "production"], "--airflow, --token-file and --ca-file are for --prometheus"),
     ],
 )
 def test_wrong_usage_is_exit_status_2(arguments: list[str], problem: str) -> None:
