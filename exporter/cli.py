@@ -20,7 +20,7 @@ from exporter import __version__, config, logs
 from exporter.bundle.command import bundle
 from exporter.dsn import DsnFile, DsnSource, read_from
 from exporter.errors import ConfigError, ExporterError
-from exporter.flags import PROGRAM, loaded, refuse, settings_options
+from exporter.flags import PROGRAM, loaded, put, refuse, settings_options
 from exporter.logs import Redactor
 from exporter.replay.command import autoscale
 from exporter.report.command import report
@@ -48,7 +48,7 @@ def _end_on_signals() -> None:
 
 
 class _Group(click.Group):
-    """A group that never repeats an address with a password in it."""
+    """A group that never repeats an address with a password in it, and ends quietly."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if any(_ADDRESS_WITH_PASSWORD.search(each) for each in args):
@@ -57,6 +57,13 @@ class _Group(click.Group):
                 "sees it: use --airflow.dsn-file for the database; a token has a file of its own."
             )
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; Ctrl-C ends it as shells know it, for 1 means a finding in some."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
 
 
 @click.group(
@@ -192,9 +199,9 @@ def baseline(
         access = client.Access(token_file, ca_file, timeout)
         source = sources.Source(url, prometheus, actuals, series, access)
         judgements = judged(found, sources.actuals(source, found))
+        put(report.as_json(judgements) if form == "json" else report.text(judgements))
     except ExporterError as error:
         refuse(error, Redactor())
-    click.echo(report.as_json(judgements) if form == "json" else report.text(judgements), nl=False)
     sys.exit(report.exit_status(judgements, strict=strict))
 
 

@@ -61,15 +61,18 @@ def period(_context: click.Context, parameter: click.Parameter, text: str) -> ti
     return timedelta(seconds=found)
 
 
-def put(text: str, output: Path | None) -> None:
+def put(text: str, output: Path | None = None) -> None:
     """Print a text, or write it where --output says; raise ConfigError."""
-    if output is None:
-        click.echo(text, nl=False)
-        return
     try:
-        output.write_text(text, encoding="utf-8")
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            output.write_text(text, encoding="utf-8")
+    except BrokenPipeError:
+        raise  # The reader has seen enough, such as `head`: click ends without a word.
     except OSError as error:
-        message = f"--output {output}: {error.strerror or 'cannot be written'}"
+        where = "the standard output" if output is None else f"--output {output}"
+        message = f"{where}: {error.strerror or 'cannot be written'}"
         raise ConfigError(message) from None
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import sys
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import click
 
 from exporter.errors import ConfigError, ExporterError
-from exporter.flags import loaded, refuse, settings_options
+from exporter.flags import loaded, put, refuse, settings_options
 from exporter.logs import Redactor
 from exporter.running.tries import ORDERS
 
 SHORTEST_SECONDS = 0.2
+
+
+def _number(_context: click.Context, parameter: click.Parameter, value: float) -> float:
+    """Refuse "nan", which is in every range and ends no wait."""
+    if isnan(value):
+        message = "'nan' is no number of seconds"
+        raise click.BadParameter(message, param=parameter)
+    return value
 
 
 @click.command()
@@ -35,7 +44,7 @@ SHORTEST_SECONDS = 0.2
 )  # fmt: skip
 @click.option(
     "--interval", metavar="SECONDS", type=click.FloatRange(SHORTEST_SECONDS, 3600), default=2,
-    show_default=True, help="How often it is read.",
+    show_default=True, callback=_number, help="How often it is read.",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Print the table once, nothing cut.")
 @settings_options(
@@ -66,7 +75,7 @@ def top(
         source = There(url, Access(token_file, ca_file, timeout)) if url else Here(settings)
         try:
             if once:
-                click.echo(live.block(source(), order), nl=False)
+                put(live.block(source(), order))
             elif sys.stdin.isatty() and sys.stdout.isatty():
                 live.on_terminal(source, order, interval, sys.stdin.fileno(), sys.stdout)
             else:

@@ -7,6 +7,7 @@ import logging
 import re
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -110,12 +111,35 @@ def test_without_a_database_it_is_said_what_to_set(arguments: list[str]) -> None
         ["no-such-command"],
         ["serve", "--log.level"],
         ["serve", "--collector.airflow=yes"],
+        ["top", "--interval", "nan"],
     ],
 )
 def test_wrong_usage_is_exit_status_2(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Error: " in result.output
+
+
+def test_a_full_disk_behind_the_standard_output_is_one_sentence(tmp_path: Path) -> None:
+    actuals = tmp_path / "actuals.json"
+    actuals.write_text("{}")
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "exporter", "baseline", "--actuals", str(actuals)],
+            stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 2
+    sentence = f"{PROGRAM}: the standard output: No space left on device\n"
+    assert ended.stderr.decode() == sentence
+
+
+def test_ctrl_c_is_told_from_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("exporter.baseline.sources.actuals", interrupted)
+    result = run("baseline", "--actuals", "/nonexistent")
+    assert (result.exit_code, result.output) == (128 + signal.SIGINT, "")
 
 
 @pytest.mark.parametrize(
