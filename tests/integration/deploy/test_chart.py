@@ -260,6 +260,9 @@ def test_files_that_are_secrets_come_from_a_secret() -> None:
         ({"db": {"replica": 1}}, "replica"),
         ({"exporter": {}}, "exporter"),
         ({"db": {"flags": ["log.level=debug"]}}, "db.flags.0"),
+        # Probes, monitors and the claim are made for what the chart sets itself.
+        ({"db": {"flags": ["--state.path=/tmp"]}}, "db.flags.0"),
+        ({"node": {"flags": ["--web.config.file=/etc/tls.yml"]}}, "node.flags.0"),
         ({"db": {"files": {"../rows.yml": ""}}}, "db.files"),
         ({"db": {"storage": {"size": 1}}}, "db.storage.size"),
         ({"node": {"tasks": {"user": 0}}}, "node.tasks.user"),
