@@ -79,6 +79,11 @@ def _lines(found: Result) -> Iterator[str]:
         f"{found.settings.concurrency} slots a worker, which boots in "
         f"{clock(found.settings.boot_seconds)}."
     )
+    if not found.runs_due:
+        yield (
+            "Of no run of the schedule was the first wave known before: looking ahead had nothing "
+            "to expect."
+        )
     yield ""
     yield f"{'':<22}{'worker-hours':>14}{'mean wait':>12}{'p95 wait':>12}{'at most':>10}"
     for row in found.rows:
