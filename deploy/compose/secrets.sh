@@ -8,7 +8,9 @@ mkdir -p secrets
 chmod 700 secrets
 
 secret() {
-    [ -e "secrets/$1" ] || printf '%s' "$2" >"secrets/$1"
+    [ ! -e "secrets/$1" ] || return 0
+    [ -n "$2" ] || { echo "secrets.sh: there is nothing to make $1 of" >&2; exit 1; }
+    printf '%s' "$2" >"secrets/$1"
 }
 
 password() {

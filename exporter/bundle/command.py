@@ -157,7 +157,7 @@ def _bundled(
     if check is not None:
         stale = outdated(pages, Path(check)) + (strays(pages, Path(check)) if alone else [])
         for path in stale:
-            click.echo(f"{path} is not up to date: run `make docs`", err=True)
+            click.echo(f"{path} is not up to date: --write {check} makes it so", err=True)
         sys.exit(1 if stale else 0)
     if write is not None:
         try:

@@ -62,7 +62,7 @@ class History:
     def edges(self, dag_ids: Sequence[str]) -> edges.Edges:
         """Return how the tasks of these DAGs depend on one another."""
         if not self.schema.has("serialized_dag", "dag_id", "data"):
-            message = "serialized_dag is not granted"
+            message = "serialized_dag is missing or not granted"
             raise SourceUnavailableError(message)
         found: edges.Edges = {}
         for at in range(0, len(dag_ids), DAGS_A_PAGE):

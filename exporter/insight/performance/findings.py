@@ -130,7 +130,8 @@ def of_waste(tally: Tally) -> Iterator[Finding]:
         if totals.failed_seconds > NOTABLE_SHARE * tally.seconds:
             yield Finding(
                 Kind.WASTE,
-                f"{totals.failed_tries} failed tries of {name(task)} cost "
+                f"{totals.failed_tries:,} failed {'try' if totals.failed_tries == 1 else 'tries'} "
+                f"of {name(task)} cost "
                 f"{clock(totals.failed_seconds)}, {totals.failed_seconds / tally.seconds:.0%} of "
                 f"all time in tasks; {totals.retried_tries} of them were tried again",
                 "Fix what fails, or fail sooner: a check before the work, a shorter time-out; "

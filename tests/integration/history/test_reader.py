@@ -133,7 +133,7 @@ def test_documents_that_are_no_dags_are_survived(past: Callable[..., Past]) -> N
 def test_what_cannot_be_read_is_told_in_a_sentence(past: Callable[..., Past]) -> None:
     there = past()
     history = there.history()
-    with pytest.raises(SourceUnavailableError, match="serialized_dag is not granted"):
+    with pytest.raises(SourceUnavailableError, match="serialized_dag is missing or not granted"):
         history.edges(["d"])
     with pytest.raises(SourceUnavailableError, match="pg_stat_statements"):
         history.slow_statements()

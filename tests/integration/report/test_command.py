@@ -129,11 +129,11 @@ def test_the_critical_path_goes_through_the_slower_of_two(past: Past) -> None:
 def test_what_cannot_be_told_is_said_with_the_reason(past: Past) -> None:
     past.world.execute("DROP TABLE serialized_dag")
     missing = {each["what"]: each["why"] for each in told(past)["missing"]}
-    assert missing["critical paths"] == "serialized_dag is not granted"
+    assert missing["critical paths"] == "serialized_dag is missing or not granted"
     assert "--prometheus" in missing["baselines, memory and rows"]
     assert "pg_stat_statements" in missing["slow statements"]
     text = report(past).stdout
-    assert "Not told\n  critical paths: serialized_dag is not granted" in text
+    assert "Not told\n  critical paths: serialized_dag is missing or not granted" in text
     assert "usual critical path" in text
 
 
