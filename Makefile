@@ -13,9 +13,11 @@ SEEDS ?= 5
 TRIES ?= 2000
 RENDERER ?= ../shared/grafana-render
 MINUTES ?= 12
+OF_DATABASES := $(addprefix tests/,exactness $(addprefix integration/, \
+	collectors/airflow faults history identity intake replay report support))
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check dist sbom pythons bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots pages lock clean
+.PHONY: help venv demo test test-units test-databases test-host check dist sbom pythons bench bench-db bench-containers bench-exposition bench-regressions bench-replay bench-report airflow-test exactness schemas docs golden screenshots pages lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -38,7 +40,18 @@ demo: $(PRODUCTION)/.complete ## serve on an embedded Airflow database with a li
 	$(PRODUCTION)/bin/python -m exporter demo
 
 test: $(STAMP) ## run every test that this machine can run
-	$(BIN)/python -m pytest -q
+	$(MAKE) --no-print-directory --jobs=3 --keep-going test-units test-databases test-host
+
+# Three at a time: all but the first wait most of the time, for servers, processes and engines.
+test-units: $(STAMP) ## those of units alone
+	$(BIN)/python -m pytest -q tests/unit
+
+test-databases: $(STAMP) ## those of what is read from databases alone
+	$(BIN)/python -m pytest -q $(OF_DATABASES)
+
+# One after the other, for they see one another's processes and containers.
+test-host: $(STAMP) ## those of processes, containers and the whole alone
+	$(BIN)/python -m pytest -q tests --ignore=tests/unit $(addprefix --ignore=,$(OF_DATABASES))
 
 check: $(STAMP) ## format, lint, types, imports, docs, golden scrape
 	$(BIN)/ruff format --check .
