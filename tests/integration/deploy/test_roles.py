@@ -71,7 +71,7 @@ def test_a_pod_of_one_task_hands_over_to_who_samples_the_database(
         db.wait_ready()
         with ExporterProcess(tmp_path, *handing_over) as exporter:
             exporter.wait_ready()
-            task_pod.run("burn", 0.5)
+            task_pod.run("burn", 3)  # for longer than two looks are apart
             db.wait_for(ACCEPTED, timeout=60)
             assert exporter.terminate() == 0
 
