@@ -90,12 +90,7 @@ class App:
                 environ, redactor, self._store, self._clock, lambda: (self._settings, self._rules)
             )
             self._recent = web.recent(settings, self._store, self._sources.running, self._clock)
-            self._sampler = Sampler(
-                self._store, self._clock, self._own_samples,
-                each_second=self._recent.observe if self._recent else lambda: None,
-            )  # fmt: skip
-            for collector, schedule in self._sources.build(source, self._forwarder):
-                self._sampler.add(collector, schedule)
+            self._sampler = self._sampling(source)
             self._intake = self._sources.intake
             self._server = web.server(settings, self._routes(), self._tally, self._door, environ)
         except BaseException:
@@ -204,6 +199,15 @@ class App:
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
         return True
+
+    def _sampling(self, source: DsnSource | None) -> Sampler:
+        sampler = Sampler(
+            self._store, self._clock, self._own_samples,
+            each_second=self._recent.observe if self._recent else lambda: None,
+        )  # fmt: skip
+        for collector, schedule in self._sources.build(source, self._forwarder):
+            sampler.add(collector, schedule)
+        return sampler
 
     def _routes(self) -> Routes:
         return Routes(

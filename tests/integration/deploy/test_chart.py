@@ -96,6 +96,7 @@ def test_helm_would_find_a_template_that_is_wrong(tmp_path: Path) -> None:
 )
 def test_what_it_makes_is_valid(values: Document, version: str) -> None:
     made = rendered(values, "--kube-version", version, "--api-versions", OPERATOR)
+    assert made
     for each in made:
         validate(each, version)
 

@@ -63,8 +63,11 @@ def test_what_kustomize_builds_is_valid(built: dict[str, list[Document]], versio
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_what_scales_the_workers_is_valid(version: str) -> None:
+    assert SCALED
     for path in (AUTOSCALING / "hpa.yaml", *SCALED):
-        for each in read(path):
+        objects = read(path)
+        assert objects
+        for each in objects:
             validate(each, version)
 
 
