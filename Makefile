@@ -125,8 +125,7 @@ golden: $(STAMP) ## write the golden scrape again; read its diff
 screenshots: $(STAMP) ## draw the dashboards by RENDERER from MINUTES of the demo, on two Grafana versions
 	$(BIN)/python -m tests.screenshots --renderer $(RENDERER) --minutes $(MINUTES)
 
-# Not in CI, where no browser is certain; the structure of the pages is tested there.
-pages: $(STAMP) ## look at the report and /tasks in headless Chromium, after MINUTES of the demo
+pages: $(STAMP) ## draw the report and /tasks by headless Chromium, after MINUTES of the demo
 	mkdir -p .pages
 	$(BIN)/python -m tests.pages --seconds $$(($(MINUTES) * 60)) --out .pages
 

@@ -1,1 +1,1 @@
-"""Our pages in a real browser: not in CI, where no browser is certain (`make pages`)."""
+"""Our pages in a real browser."""

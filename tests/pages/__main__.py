@@ -1,30 +1,27 @@
-"""Look at the report and at /tasks as people do: `python -m tests.pages --out docs/images`.
+"""Draw the report and /tasks as people see them: `python -m tests.pages --out docs/images`.
 
-On a desk and on a phone, light and dark, and on paper: no page may ask for anything but itself,
-complain, or be wider than the screen.
+On a desk and on a phone, light and dark, and on paper; `test_pages.py` judges them.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from time import sleep
 
-from tests.pages.browser import NAMES, Browser, opened
+from tests.pages.browser import NAMES, Browser, installed, opened
+from tests.pages.looks import SCREENS, faults, looked
 from tests.support.exporter import ExporterProcess
 
 REPORT = Path(__file__).parents[1] / "unit/report/golden/report.html"
-SCREENS = {"desk": (1000, 900), "phone": (390, 844)}
 
 
 def main() -> int:
-    """Look at every page on every screen; 0 when nothing is wrong."""
+    """Draw every page on every screen; 0 when nothing is wrong."""
     arguments = _arguments()
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = installed()
     if program is None:
         print(f"there is no browser: install one of {', '.join(NAMES)}", file=sys.stderr)
         return 2
@@ -39,34 +36,28 @@ def main() -> int:
             sleep(arguments.seconds)
             pages = {"report": REPORT.as_uri(), "tasks": f"{demo.url}/tasks", "landing": demo.url}
             wrong = [
-                text
+                f"{page} {fault}"
                 for page, url in pages.items()
-                for text in _looked(browser, page, url, arguments.out)
+                for fault in _drawn(browser, page, url, arguments.out)
             ]
     for text in wrong:
         print(text, file=sys.stderr)
     return 1 if wrong else 0
 
 
-def _looked(browser: Browser, page: str, url: str, out: Path) -> Iterator[str]:
-    """Write pictures of a page; yield what is wrong with it."""
-    for screen, (width, height) in SCREENS.items():
+def _drawn(browser: Browser, page: str, url: str, out: Path) -> list[str]:
+    """Write pictures of a page; return what is wrong with it."""
+    wrong = []
+    for screen in SCREENS:
         for dark in (False, True):
-            visit = browser.visit(url, width, height, dark=dark)
-            where = f"{page} ({screen}, {'dark' if dark else 'light'})"
-            picture = browser.picture()
-            (out / f"{page}-{screen}{'-dark' if dark else ''}.png").write_bytes(picture)
-            print(f"{where}: {len(visit.requests)} request, {len(picture) / 1000:.0f} kB")
-            yield from (f"{where} complains: {each}" for each in visit.complaints)
-            others = [each for each in visit.requests if each.rstrip("/") != url.rstrip("/")]
-            yield from (f"{where} asks for {each}" for each in others)
-            if visit.overflow > 0:
-                yield f"{where} is {visit.overflow} pixels wider than the screen"
-    printed = browser.printed()
-    (out / f"{page}.pdf").write_bytes(printed)
-    print(f"{page}: {printed.count(b'/Type /Page') - printed.count(b'/Type /Pages')} printed pages")
-    if not printed.startswith(b"%PDF"):
-        yield f"{page} cannot be printed"
+            wrong += faults(url, looked(browser, url, screen, dark=dark))
+            picture = out / f"{page}-{screen}{'-dark' if dark else ''}.png"
+            picture.write_bytes(browser.picture())
+            print(picture)
+    printed = out / f"{page}.pdf"
+    printed.write_bytes(browser.printed())
+    print(printed)
+    return wrong
 
 
 def _arguments() -> argparse.Namespace:

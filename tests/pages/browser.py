@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Two frames: in the first some tiles may not be painted yet.
+_PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-pipe",
     "--disable-background-networking", "--disable-component-update", "--hide-scrollbars",
@@ -67,6 +70,7 @@ class Browser:
 
     def picture(self) -> bytes:
         """Return what is on the screen, as PNG."""
+        self.tell("Runtime.evaluate", expression=_PAINTED, awaitPromise=True)
         return base64.b64decode(self.tell("Page.captureScreenshot", format="png")["data"])
 
     def printed(self) -> bytes:
@@ -107,8 +111,15 @@ class Browser:
             self._visit.requests.append(told["request"]["url"])
         elif event == "Runtime.exceptionThrown":
             self._visit.complaints.append(told["exceptionDetails"]["text"])
+        elif event == "Runtime.consoleAPICalled" and told["type"] in {"error", "warning"}:
+            self._visit.complaints.append(str(told["args"][0].get("value")))
         elif event == "Log.entryAdded" and told["entry"]["level"] in {"warning", "error"}:
             self._visit.complaints.append(told["entry"]["text"])
+
+
+def installed() -> str | None:
+    """Return the path of a browser, or None where there is none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager
