@@ -1,7 +1,8 @@
 """How often rules for regressions cry wolf, and how often they see one, by simulation.
 
 `python -m bench.regressions [--tasks N]`: durations are lognormal, 2 % of them outliers that take
-five times as long; a task either did not change or takes 1.5 times as long as before.
+five times as long; a task either did not change or takes 1.5 times as long as before. Then what a
+report confirms of many tasks together, a few of which became slower.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from exporter.insight.performance.quantiles import quantile
-from exporter.insight.performance.regressions import Verdict, change
+from exporter.insight.performance.regressions import SIGNIFICANCE, Change, change, confirmed_up_to
 
 SLOWER = 1.5
 CELLS = (
@@ -53,6 +54,31 @@ def main() -> None:
             for rule in RULES.values()
         )
         print(f"{f'{before}, {now}, {sigma}':<20}{shares}  {recorded}")
+    _together(10 * tasks)
+
+
+def _together(tasks: int) -> None:
+    """Print what is confirmed of so many tasks, by each p-value alone and in view of all."""
+    print(f"\nof {tasks:,} tasks together (28, 28, 0.5), confirmed falsely and rightly")
+    print(f"{'became slower':<20}{'each alone':>22}{'in view of all':>22}")
+    for slower in (0, tasks // 100, tasks // 10):
+        chance = random.Random(f"{tasks} {slower}")
+        p_values = [
+            (number < slower, found.p_value)
+            for number in range(tasks)
+            if (found := _changed(chance, SLOWER if number < slower else 1.0)) is not None
+        ]
+        limit = confirmed_up_to([p_value for _, p_value in p_values], tasks)
+        told = "".join(
+            f"{sum(p <= most and not true for true, p in p_values):>13,} / "
+            f"{sum(p <= most and true for true, p in p_values):>6,}"
+            for most in (SIGNIFICANCE, limit)
+        )
+        print(f"{slower:<20,}{told}")
+
+
+def _changed(chance: random.Random, factor: float) -> Change | None:
+    return change(_drawn(chance, 28, 0.5, 1.0), _drawn(chance, 28, 0.5, factor))
 
 
 def _drawn(chance: random.Random, tries: int, sigma: float, factor: float) -> list[float]:
@@ -80,7 +106,7 @@ def _suspected(before: Sequence[float], now: Sequence[float]) -> bool:
 
 def _confirmed(before: Sequence[float], now: Sequence[float]) -> bool:
     found = change(before, now)
-    return found is not None and found.verdict is Verdict.CONFIRMED
+    return found is not None and found.p_value <= SIGNIFICANCE
 
 
 RULES: dict[str, Rule] = {

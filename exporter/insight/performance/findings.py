@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from exporter.insight.performance.occupancy import share_at_least, share_together
-from exporter.insight.performance.regressions import Change, Verdict, change
+from exporter.insight.performance.regressions import FEWEST, Change, change, confirmed_up_to
 from exporter.insight.performance.sizing import advised_bytes
 from exporter.insight.performance.tally import DagTotals, Tally, TaskName
 from exporter.quantities import clock, size
@@ -23,6 +23,8 @@ NOTABLE_SHARE: Final = 0.01
 DEAD_SHARE: Final = 0.2
 LARGE_BYTES: Final = 64 * 2**20
 OLD_DAYS: Final = 90.0
+NAMED: Final = 3
+"""Tasks that one sentence names; tables have all."""
 MANY_RUNS: Final = 5
 """Runs of a DAG without which its parallelism is no finding."""
 
@@ -61,6 +63,13 @@ class Regression:
     change: Change
     tries_before: int
     tries: int
+    is_confirmed: bool
+    """Whether chance is unlikely to explain it, in view of all tasks that were compared."""
+
+    @property
+    def verdict(self) -> str:
+        """How tables name it."""
+        return "confirmed" if self.is_confirmed else "suspected"
 
     @property
     def seconds(self) -> float:
@@ -96,32 +105,46 @@ class Limits:
 
 
 def regressions(tally: Tally) -> list[Regression]:
-    """Return the tasks that became slower, the costliest first."""
-    found = []
+    """Return the tasks that became slower: those that are confirmed first, then the costliest."""
+    compared, changes = 0, {}
     for task, totals in tally.tasks.items():
+        compared += min(totals.before.count, totals.now.count) >= FEWEST
         judged = change(totals.before.ordered(), totals.now.ordered())
         if judged is not None:
-            found.append(Regression(task, judged, totals.before.count, totals.now.count))
-    return sorted(found, key=lambda each: (-each.seconds, each.task))
+            changes[task] = judged
+    limit = confirmed_up_to([each.p_value for each in changes.values()], compared)
+    found = [
+        Regression(
+            task, judged, tally.tasks[task].before.count, tally.tasks[task].now.count,
+            judged.p_value <= limit,
+        )
+        for task, judged in changes.items()
+    ]  # fmt: skip
+    return sorted(found, key=lambda each: (not each.is_confirmed, -each.seconds, each.task))
 
 
 def of_regressions(found: Sequence[Regression]) -> Iterator[Finding]:
-    """Tell of each how much slower it is."""
+    """Tell of each how much slower it is; of those that chance may have made, how many."""
     for each in found:
-        sure = each.change.verdict is Verdict.CONFIRMED
-        text = (
-            f"{name(each.task)} takes {each.change.ratio:.1f} times as long: median "
-            f"{clock(each.change.before)} before, {clock(each.change.now)} now "
-            f"({each.tries_before} and {each.tries} tries, "
-            + (f"p = {each.change.p_value:.1g})" if sure else "may be chance)")
+        if each.is_confirmed:
+            yield Finding(
+                Kind.REGRESSION,
+                f"{name(each.task)} takes {each.change.ratio:.1f} times as long: median "
+                f"{clock(each.change.before)} before, {clock(each.change.now)} now "
+                f"({each.tries_before} and {each.tries} tries, p = {each.change.p_value:.1g})",
+                "See what changed since then: its code, its rows, or what runs beside it.",
+                each.seconds,
+            )
+    suspected = [each for each in found if not each.is_confirmed]
+    if suspected:
+        named = [name(each.task) for each in suspected[:NAMED]]
+        text = "1 task" if len(suspected) == 1 else f"{len(suspected):,} tasks"
+        yield Finding(
+            Kind.SUSPECTED,
+            f"{text} may have become slower, or chance made it look so: "
+            + ", ".join([*named, "..."] if len(suspected) > NAMED else named),
+            "Look again when there are more tries, before anybody works on it.",
         )
-        kind = Kind.REGRESSION if sure else Kind.SUSPECTED
-        advice = (
-            "See what changed since then: its code, its rows, or what runs beside it."
-            if sure
-            else "Look again when there are more tries, before anybody works on it."
-        )
-        yield Finding(kind, text, advice, each.seconds)
 
 
 def of_waste(tally: Tally) -> Iterator[Finding]:
@@ -200,7 +223,7 @@ def of_parallelism(tally: Tally) -> Iterator[Finding]:
         saved = min(dag.winnable, sum(seconds for _, seconds in alone) / 2)
         if dag.runs < MANY_RUNS or saved < NOTABLE_SHARE * dag.wall or not alone:
             continue
-        names = ", ".join(task for task, _ in alone[:3])
+        names = ", ".join(task for task, _ in alone[:NAMED])
         yield Finding(
             Kind.PARALLELISM,
             f"Runs of {dag_id} take {clock(dag.wall / dag.runs)} where their critical path takes "

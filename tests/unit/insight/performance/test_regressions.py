@@ -11,7 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.insight.performance.regressions import Verdict, change, mann_whitney
+from exporter.insight.performance.regressions import (
+    SIGNIFICANCE,
+    change,
+    confirmed_up_to,
+    mann_whitney,
+)
 
 SECONDS = st.lists(st.integers(0, 12).map(float), min_size=4, max_size=8)
 
@@ -58,7 +63,6 @@ def test_twice_as_slow_in_many_tries_is_confirmed() -> None:
     before = [float(each) for each in range(90, 110)]
     found = change(before, [2 * each for each in before])
     assert found is not None
-    assert found.verdict is Verdict.CONFIRMED
     assert found.ratio == 2.0
     assert found.p_value < 1e-6
 
@@ -68,7 +72,7 @@ def test_what_chance_may_have_made_is_suspected() -> None:
     now = [10.0, 10.0, 10.0, 40.0, 40.0, 40.0, 40.0]
     found = change(before, now)
     assert found is not None
-    assert found.verdict is Verdict.SUSPECTED
+    assert found.p_value > SIGNIFICANCE
 
 
 @pytest.mark.parametrize(
@@ -91,3 +95,24 @@ def test_a_task_that_took_no_time_before_has_no_finite_ratio() -> None:
     found = change([0.0] * 10, [60.0] * 10)
     assert found is not None
     assert found.ratio == float("inf")
+
+
+def rejected(p_values: list[float], compared: int) -> list[float]:
+    """Return what Benjamini and Hochberg reject, by their definition: the largest k that holds."""
+    ordered = sorted(p_values)
+    ks = [k for k in range(1, len(ordered) + 1) if ordered[k - 1] <= 0.1 * k / compared]
+    return [each for each in ordered[: max(ks, default=0)] if each <= 0.01]
+
+
+@given(st.lists(st.floats(0, 1) | st.floats(0, 0.02), max_size=30), st.integers(0, 500))
+def test_what_is_confirmed_is_what_benjamini_and_hochberg_reject(
+    p_values: list[float], others: int
+) -> None:
+    limit = confirmed_up_to(p_values, len(p_values) + others)
+    confirmed = sorted(each for each in p_values if each <= limit)
+    assert confirmed == rejected(p_values, len(p_values) + others)
+
+
+def test_one_of_a_hundred_is_nothing_among_ten_thousand() -> None:
+    assert confirmed_up_to([0.009], 1) == 0.009
+    assert confirmed_up_to([0.009] * 5, 10_000) == 0.0
