@@ -31,6 +31,6 @@ USER 65532:65532
 WORKDIR /
 EXPOSE 10112
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 \
-    CMD ["python", "-I", "-c", "import urllib.request as web; web.urlopen('http://127.0.0.1:10112/-/healthy', timeout=2)"]
+    CMD ["python", "-I", "-m", "exporter.probe"]
 ENTRYPOINT ["python", "-I", "-m", "exporter"]
 CMD ["serve"]

@@ -48,11 +48,23 @@ _SCALED_OBJECT = closed(
     pollingInterval=COUNT,
     fallback=closed({"failureThreshold": COUNT, "replicas": COUNT}),
 )
+_KEY = closed({"name": TEXT, "key": TEXT})
+_CERTIFICATE = {"oneOf": [closed({"secret": _KEY}), closed({"configMap": _KEY})]}
 _ENDPOINTS = some(
     closed(
         {"port": TEXT},
         interval=DURATION,
         honorLabels={"type": "boolean"},
+        scheme={"enum": ["http", "https"]},
+        tlsConfig=closed(
+            {},
+            ca=_CERTIFICATE,
+            cert=_CERTIFICATE,
+            keySecret=_KEY,
+            serverName=TEXT,
+            insecureSkipVerify={"type": "boolean"},
+        ),
+        basicAuth=closed({"username": _KEY, "password": _KEY}),
         relabelings=some(closed({"targetLabel": TEXT}, sourceLabels=some(TEXT), replacement=TEXT)),
     )
 )

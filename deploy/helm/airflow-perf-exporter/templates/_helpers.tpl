@@ -67,21 +67,77 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
+{{- define "exporter.scheme" -}}
+{{- if and .Values.web.secrets .Values.web.tls -}}https{{- else -}}http{{- end -}}
+{{- end -}}
+
+{{- /* Whether strangers are refused, the kubelet among them: true or nothing. */ -}}
+{{- define "exporter.refuses" -}}
+{{- if and .Values.web.secrets .Values.web.knownClients -}}true{{- end -}}
+{{- end -}}
+
+{{- define "exporter.web.flags" -}}
+{{- if .Values.web.secrets -}}
+- --web.config.file=/etc/airflow-perf-exporter-web/web-config.yml
+{{- end -}}
+{{- end -}}
+
+{{- define "exporter.web.mounts" -}}
+{{- if .Values.web.secrets -}}
+- name: web
+  mountPath: /etc/airflow-perf-exporter-web
+  readOnly: true
+{{- end -}}
+{{- end -}}
+
+{{- define "exporter.web.volumes" -}}
+{{- with .Values.web.secrets -}}
+- name: web
+  projected:
+    defaultMode: 288 # 0440: for the group of the pod
+    sources:
+      {{- range . }}
+      - secret:
+          name: {{ . | quote }}
+      {{- end }}
+{{- end -}}
+{{- end -}}
+
 {{- define "exporter.probes" -}}
 startupProbe:
-  httpGet:
-    path: /-/healthy
-    port: metrics
+  {{- include "exporter.probe" (list . "/-/healthy") | nindent 2 }}
   periodSeconds: 2
   failureThreshold: 30
 readinessProbe:
-  httpGet:
-    path: /-/ready
-    port: metrics
+  {{- include "exporter.probe" (list . "/-/ready") | nindent 2 }}
+  {{- include "exporter.rarely" . | nindent 2 }}
 livenessProbe:
-  httpGet:
-    path: /-/healthy
-    port: metrics
+  {{- include "exporter.probe" (list . "/-/healthy") | nindent 2 }}
+  {{- include "exporter.rarely" . | nindent 2 }}
+{{- end -}}
+
+{{- /* A command takes a tenth of a second of CPU each time. */ -}}
+{{- define "exporter.rarely" -}}
+{{- if include "exporter.refuses" . -}}
+periodSeconds: 30
+{{- end -}}
+{{- end -}}
+
+{{- /* How a path is asked; takes the root and the path. */ -}}
+{{- define "exporter.probe" -}}
+{{- $root := index . 0 -}}
+{{- if include "exporter.refuses" $root -}}
+exec:
+  command: [python, -I, -m, exporter.probe, {{ printf "%s://127.0.0.1:10112%s" (include "exporter.scheme" $root) (index . 1) }}]
+timeoutSeconds: 5
+{{- else -}}
+httpGet:
+  path: {{ index . 1 }}
+  port: metrics
+  {{- if eq (include "exporter.scheme" $root) "https" }}
+  scheme: HTTPS
+  {{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- /* How a scrape names its target; takes the root and whether hosts are told apart. */ -}}
@@ -98,6 +154,19 @@ relabelings:
   {{- end }}
   - targetLabel: airflow
     replacement: {{ $root.Values.airflow | quote }}
+{{- end -}}
+
+{{- /* How a scrape is let in: of the chart's own pods, not of sidecars. */ -}}
+{{- define "exporter.access" -}}
+{{- if .Values.web.secrets -}}
+scheme: {{ include "exporter.scheme" . }}
+{{- with .Values.monitors.tlsConfig }}
+tlsConfig: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.monitors.basicAuth }}
+basicAuth: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- /* Metadata of what is found by labels of the user's; takes the root, name and labels. */ -}}
