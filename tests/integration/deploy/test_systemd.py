@@ -23,6 +23,10 @@ def unit(role: str) -> str:
     return (UNITS / f"airflow-perf-exporter-{role}.service").read_text(encoding="utf-8")
 
 
+def variables(role: str) -> dict[str, str]:
+    return dict(re.findall(r"^Environment=(\w+)=(.*)$", unit(role), flags=re.M))
+
+
 def analyse(text: str, role: str, directory: Path, *verb: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("systemd-analyze")
     require(program, "there is no systemd-analyze: install Debian's package systemd")
@@ -61,12 +65,25 @@ def test_the_exposure_that_systemd_tells_is_low(role: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_variables_are_settings_and_choose_the_collectors_of_the_role(role: str) -> None:
-    variables = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit(role), flags=re.M))
     known = {option.variable for option in config.options().values()}
-    assert variables.keys() <= known
-    settings = config.loaded({}, variables)
+    assert variables(role).keys() <= known
+    settings = config.loaded({}, variables(role))
     chosen = {name for name in ("airflow", "tasks", "containers") if getattr(settings, name)}
     assert chosen == ({"airflow"} if role == "db" else {"tasks", "containers"})
+
+
+def test_both_units_can_be_on_one_host_and_no_other_host_reaches_them() -> None:
+    addresses = [
+        variables(role)["AIRFLOW_PERF_EXPORTER_WEB_LISTEN_ADDRESS"].split(":") for role in ROLES
+    ]
+    assert {host for host, _ in addresses} == {"127.0.0.1"}
+    assert len({port for _, port in addresses}) == len(ROLES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_a_user_sets_wins_over_the_unit(role: str) -> None:
+    # systemd.exec(5): what EnvironmentFile= sets overrides Environment=.
+    assert f"EnvironmentFile=-/etc/default/airflow-perf-exporter-{role}" in unit(role)
 
 
 def test_the_address_of_the_database_reaches_the_exporter_as_a_credential_alone() -> None:
