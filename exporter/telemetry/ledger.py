@@ -9,7 +9,7 @@ import fcntl
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import structlog
 
@@ -20,6 +20,10 @@ from exporter.telemetry.ledger_file import Change
 
 RETRY_SECONDS = 30.0
 """How long to go on in memory before the disk is tried again."""
+_MEANWHILE: Final = (
+    "totals are kept in memory alone: after a restart they begin at 0, and what finished during it "
+    "is not counted"
+)
 
 
 class Ledger:
@@ -121,7 +125,13 @@ class Ledger:
             self._connection.close()
             self._connection = None
         self._retry_at = self._clock.monotonic() + RETRY_SECONDS
-        self._log.warning("ledger.unavailable", reason=str(error), retry_seconds=RETRY_SECONDS)
+        self._log.warning(
+            "ledger.unavailable",
+            path=str(self._directory),
+            reason=str(error),
+            meanwhile=_MEANWHILE,
+            retry_seconds=RETRY_SECONDS,
+        )
 
     def _heal(self, directory: Path, everything: Callable[[], Change]) -> None:
         if self._clock.monotonic() < self._retry_at:

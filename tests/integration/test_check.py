@@ -114,6 +114,21 @@ def test_check_looks_at_a_corrupt_ledger_and_leaves_it_alone(airflow, tmp_path):
     assert (tmp_path / "ledger.sqlite").read_bytes() == b"garbage" * 1000
 
 
+@pytest.mark.parametrize("wrong", ["/proc/self/state", "ledger.lock", "ledger.sqlite"])
+def test_a_state_path_that_cannot_be_written_fails_whoever_asks(airflow, tmp_path, wrong):
+    # Root may write everywhere, and still cannot here: in /proc, over a directory.
+    where = tmp_path / wrong  # which is /proc/self/state where that is named
+    if where.parent == tmp_path:
+        where.mkdir()
+        where = tmp_path
+    code, lines = check(tmp_path, airflow, "--state.path", str(where))
+    assert code == 2
+    (line,) = failures(lines)
+    assert line.startswith("FAIL state: ")
+    assert " cannot be written (" in line
+    assert line.endswith("or give another --state.path")
+
+
 def test_check_makes_no_directory(airflow, tmp_path):
     code, _ = check(tmp_path, airflow, "--state.path", str(tmp_path / "a" / "b"))
     assert code == 0

@@ -88,6 +88,8 @@ def test_where_nothing_can_be_written_everything_is_kept_in_memory(
         scrape = daemon.until_good()
         assert scrape.persistent == 0
         assert daemon.log().count("ledger.unavailable") == 1
+        assert "after a restart they begin at 0" in daemon.log()
+        assert str(state) in daemon.log()
         daemon.until_good()
         assert daemon.log().count("ledger.unavailable") == 1
 

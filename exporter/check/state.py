@@ -1,0 +1,96 @@
+"""What `check` finds of the state directory: whether the ledger can be kept there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+
+from exporter.check.finding import Finding
+from exporter.telemetry import ledger_file
+
+_NETWORK_FILE_SYSTEMS: Final = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
+)
+_PARTS: Final = ("ledger.lock", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm")
+_ROOM_BYTES: Final = 1 << 16
+
+
+def state_finding(path: Path | None) -> Finding:
+    """Tell whether totals outlive the process."""
+    subject = "state"
+    if path is None:
+        return Finding(
+            subject, is_bad=False, text="in memory: counters start at zero with each start",
+            fix="set --state.path to keep them",
+        )  # fmt: skip
+    if (kind := _file_system(path)) in _NETWORK_FILE_SYSTEMS:
+        return Finding(
+            subject, is_bad=True, text=f"{path} is on {kind}, where SQLite's WAL is not safe",
+            fix="give a directory on a local disk",
+        )  # fmt: skip
+    problem = _problem(path)
+    if problem is None:
+        return Finding(subject, is_bad=False, text=f"{path} can be written")
+    fix = f"let uid {os.getuid()} write there, or give another --state.path"
+    return Finding(subject, is_bad=True, text=problem, fix=fix)
+
+
+def _problem(path: Path) -> str | None:
+    """Try, and leave nothing behind: a running exporter may have the directory open."""
+    try:
+        existing = _existing(path.absolute())
+    except OSError as error:
+        return f"{error.filename} cannot be reached ({error.strerror})"
+    if not existing.is_dir():
+        return f"{existing} is not a directory"
+    if (reason := _closed_directory(existing)) is not None:
+        return f"{existing} cannot be written ({reason})"
+    for each in (path / name for name in _PARTS):
+        if (reason := _closed_file(each)) is not None:
+            return f"{each} cannot be written ({reason})"
+    return ledger_file.problem(path / "ledger.sqlite")
+
+
+def _existing(path: Path) -> Path:
+    """Return the path, or what is above it and there; raise OSError where we may not look."""
+    while not path.exists() and not path.is_symlink():
+        path = path.parent
+    return path
+
+
+def _closed_directory(path: Path) -> str | None:
+    """Return why no file can be made there; None when one can."""
+    # Rights are no answer: root has all of them, also where the disk is full or read-only.
+    try:
+        with TemporaryFile(dir=path) as nameless:
+            nameless.write(bytes(_ROOM_BYTES))
+            nameless.flush()
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _closed_file(path: Path) -> str | None:
+    """Return why the file cannot be written; None when it can, or is not there yet."""
+    try:
+        path.open("r+b").close()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _file_system(path: Path) -> str:
+    """Return the type of the file system that would hold the path, as the kernel names it."""
+    wanted = path.absolute()
+    best, kind = "", ""
+    for line in (
+        Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+    ):
+        _, mount_point, found, *_ = line.split(" ")
+        if wanted.is_relative_to(mount_point) and len(mount_point) >= len(best):
+            best, kind = mount_point, found
+    return kind
