@@ -35,7 +35,7 @@ BEGIN
             ('task_instance', '{dag_id, task_id, run_id, state, map_index, try_number, start_date, end_date, queued_dttm, scheduled_dttm, duration, pid, operator, queue, pool, id, executor, pool_slots, last_heartbeat_at, job_id}'::text[]),
             ('task_instance_history', '{dag_id, task_id, run_id, state, map_index, try_number, start_date, end_date, queued_dttm, scheduled_dttm, duration, pid, operator, queue, pool}'::text[]),
             ('dag_run', '{id, dag_id, run_id, run_type, state, start_date, end_date, updated_at, run_after, data_interval_end, clear_number}'::text[]),
-            ('dag', '{dag_id, owners, is_paused, is_stale, is_active, exceeds_max_non_backfill, next_dagrun_create_after, next_dagrun_data_interval_start, next_dagrun_data_interval_end, last_parsed_time, max_active_runs, last_parse_duration}'::text[]),
+            ('dag', '{dag_id, owners, is_paused, is_stale, is_active, exceeds_max_non_backfill, next_dagrun_create_after, next_dagrun_data_interval_start, next_dagrun_data_interval_end, last_parsed_time, max_active_runs, max_active_tasks, last_parse_duration}'::text[]),
             ('dag_tag', '{dag_id, name}'::text[]),
             ('slot_pool', '{pool, slots, include_deferred}'::text[]),
             ('job', '{id, job_type, state, hostname, latest_heartbeat}'::text[]),

@@ -59,6 +59,11 @@ class History:
         """Return those of them that waited in a queue for Celery's workers."""
         return (each for each in self.finished_tries(runs) if is_of_workers(each.executor))
 
+    @property
+    def limits_tasks_of_each_run(self) -> bool:
+        """Tell whether max_active_tasks holds for each run, as since Airflow 3.0."""
+        return self.schema.has("task_instance", "scheduled_dttm")
+
     def edges(self, dag_ids: Sequence[str]) -> edges.Edges:
         """Return how the tasks of these DAGs depend on one another."""
         if not self.schema.has("serialized_dag", "dag_id", "data"):

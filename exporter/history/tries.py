@@ -81,14 +81,16 @@ def ran(row: Row) -> bool:
 
 def past_try(row: Row, *, archived: bool = False) -> PastTry:
     """Return the try of a row; one that is archived and failed was tried again."""
-    start, queued = row.start or 0.0, row.queued
+    start, end, queued, requeued = row.start or 0.0, row.end or 0.0, row.queued, row.queued
     if queued is not None and queued > start:
         # Deferring and rescheduling queue again what has started already.
         queued = None
+    else:
+        requeued = None
     outcome = "up_for_retry" if archived and row.state == "failed" else row.state or ""
     return PastTry(
-        *row[:4], outcome, start, row.end or 0.0, row.scheduled, queued, row.queue, row.pool,
-        max(1, row.slots or 1), row.executor,
+        *row[:4], outcome, start, end, row.scheduled, queued, row.queue, row.pool,
+        max(1, row.slots or 1), row.executor, requeued,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from exporter.history.health import Statement, TableHealth
 from exporter.insight.baselines.baseline import Judgement
+from exporter.insight.performance.active_tasks import ActiveTasks
 from exporter.insight.performance.findings import Finding, Limits, Memory, Regression
 from exporter.insight.performance.tally import Tally, TaskName
 from exporter.report.document import Missing
@@ -30,6 +31,7 @@ class Figures:
 
     now: datetime
     tally: Tally
+    active: ActiveTasks
     regressions: Sequence[Regression]
     limits: Limits = field(default_factory=Limits)
     metrics: Metrics = field(default_factory=Metrics)

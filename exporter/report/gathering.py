@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 from exporter.collectors.airflow.facts import alive
 from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
 from exporter.history.reader import History
+from exporter.insight.performance.active_tasks import ActiveTasks
 from exporter.insight.performance.findings import Kind, Limits, regressions
 from exporter.insight.performance.past import PastRun, PastTry
 from exporter.insight.performance.runs import Span, Upstreams
@@ -45,15 +46,16 @@ def gathered(
 ) -> Figures:
     """Read everything once; raise SourceUnavailableError where the tries cannot be read."""
     missing: list[Missing] = []
-    tally = _tallied(history, wanted, progress, missing)
     told = _Told(missing)
     limits = told.of("pools and schedulers", lambda: _limits(history, configuration), Limits())
-    if tally.untold_tasks:
-        missing.append(
-            Missing("some tasks", "there are more than are told apart; totals hold them")
-        )
+    periods = _periods(history.now, wanted)
+    tally = Tally(periods)
+    active = ActiveTasks(periods, limits.tasks, of_each_run=history.limits_tasks_of_each_run)
+    pages = _pages(history, tally, wanted.dags, progress)
+    _take_in(tally, active, history, pages, _Edges(history, missing))
+    missing += _left_out(history, tally, active)
     return Figures(
-        history.now, tally, regressions(tally), limits,
+        history.now, tally, active, regressions(tally), limits,
         metrics=told.of(
             "baselines, memory and rows", metrics, Metrics(), Kind.BASELINE, Kind.MEMORY
         ),
@@ -79,26 +81,41 @@ class _Told:
             return otherwise
 
 
-def _tallied(history: History, wanted: Wanted, progress: Progress, missing: list[Missing]) -> Tally:
-    end = history.now
+def _periods(end: datetime, wanted: Wanted) -> Periods:
     split = end - wanted.since
-    begin = split - wanted.compare
-    tally = Tally(Periods(begin.timestamp(), split.timestamp(), end.timestamp()))
-    edges = _Edges(history, missing)
+    return Periods((split - wanted.compare).timestamp(), split.timestamp(), end.timestamp())
+
+
+def _pages(
+    history: History, tally: Tally, dags: DagFilter, progress: Progress
+) -> Iterator[list[RunRow]]:
+    begin = datetime.fromtimestamp(tally.periods.begin, timezone.utc)
     pages = history.pages_of_runs(
         begin, lambda share: progress(share, tally.tries + tally.tries_before)
     )
     for page in pages:
-        runs = [run for run in page if wanted.dags.wants(run.dag_id)]
-        spans = _tries(tally, history.finished_tries(runs))
+        yield [run for run in page if dags.wants(run.dag_id)]
+
+
+def _take_in(
+    tally: Tally,
+    active: ActiveTasks,
+    history: History,
+    pages: Iterable[list[RunRow]],
+    edges: _Edges,
+) -> None:
+    for runs in pages:
+        spans = _tries(tally, active, history.finished_tries(runs))
         ended = [each for each in map(_past_run, runs) if each is not None]
         upstreams = edges.of(run.dag_id for run in ended if run.end >= tally.periods.split)
         for run in ended:
             tally.add_run(run, spans.get((run.dag_id, run.run_id), {}), upstreams.get(run.dag_id))
-    return tally
+    active.end()
 
 
-def _tries(tally: Tally, tries: Iterable[PastTry]) -> dict[tuple[str, str], dict[str, Span]]:
+def _tries(
+    tally: Tally, active: ActiveTasks, tries: Iterable[PastTry]
+) -> dict[tuple[str, str], dict[str, Span]]:
     """Take in the tries of a page, and return when the tasks of each run began and ended.
 
     What a task lost by failing is no part of its span: only its last try counts.
@@ -106,10 +123,24 @@ def _tries(tally: Tally, tries: Iterable[PastTry]) -> dict[tuple[str, str], dict
     spans: dict[tuple[str, str], dict[str, Span]] = defaultdict(dict)
     for each in tries:
         tally.add_try(each)
+        active.add(each)
         if each.outcome != "up_for_retry":
             tasks = spans[each.dag_id, each.run_id]
             tasks[each.task_id] = widened(tasks.get(each.task_id), each)
+    active.end_page()
     return spans
+
+
+def _left_out(history: History, tally: Tally, active: ActiveTasks) -> Iterator[Missing]:
+    if tally.untold_tasks:
+        yield Missing("some tasks", "there are more than are told apart; totals hold them")
+    if active.has_untold:
+        yield Missing("max_active_tasks of some DAGs", "there are more than are told apart")
+    if not history.schema.has("dag", "max_active_tasks"):
+        yield Missing(
+            "max_active_tasks of DAGs", "dag.max_active_tasks is missing or not granted",
+            frozenset({Kind.SATURATION}),
+        )  # fmt: skip
 
 
 def _past_run(run: RunRow) -> PastRun | None:
@@ -155,5 +186,7 @@ def _limits(history: History, configuration: Configuration) -> Limits:
     if parallelism is not None and facts.jobs is not None:
         # Since Airflow 2 it is what each scheduler starts.
         parallelism *= max(1, len(alive(facts.jobs, "scheduler", facts.now)))
-    runs = {dag.dag_id: dag.max_active_runs for dag in facts.dags or () if dag.max_active_runs}
-    return Limits(pools, parallelism, runs)
+    dags = facts.dags or ()
+    runs = {dag.dag_id: dag.max_active_runs for dag in dags if dag.max_active_runs}
+    tasks = {dag.dag_id: dag.max_active_tasks for dag in dags if dag.max_active_tasks}
+    return Limits(pools, parallelism, runs, tasks)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from math import fsum
 
 from exporter.insight.baselines.baseline import Status
-from exporter.insight.performance.findings import FULL, Memory, alone_at_most
-from exporter.insight.performance.occupancy import share_at_least
+from exporter.insight.performance.findings import Memory, alone_at_most, crowding
+from exporter.insight.performance.occupancy import FULL, share_at_least
 from exporter.insight.performance.quantiles import Sample
 from exporter.report.document import Column, Section, Unit, Value
 from exporter.report.figures import Figures
@@ -24,7 +24,7 @@ def sections(figures: Figures, most: int) -> list[Section]:
     made = (
         _baselines(figures), _regressions(figures), _slowest(figures), _waits(figures),
         _delays(figures), _waste(figures), _memory(figures), _rows(figures), _pools(figures),
-        _dags(figures), _tables(figures), _statements(figures),
+        _active_tasks(figures), _dags(figures), _tables(figures), _statements(figures),
     )  # fmt: skip
     return [
         Section(key, title, columns, rows[:most], len(rows), note)
@@ -120,12 +120,17 @@ def _delays(figures: Figures) -> _Made:
         Column("dag_id", "DAG"), Column("runs", "runs", Unit.COUNT),
         Column("median_seconds", "median", Unit.SECONDS), _P95,
         Column("longest_seconds", "longest", Unit.SECONDS), _TOTAL,
+        Column("max_active_runs", "max_active_runs", Unit.COUNT),
+        Column("full_share", "at limit", Unit.SHARE),
     )  # fmt: skip
-    delays = sorted(
-        figures.tally.start_delays.items(), key=lambda each: (-each[1].quantile(0.95), each[0])
-    )
-    rows: list[Row] = [(dag_id, *_spread(found)) for dag_id, found in delays]
-    return "start_delays", "Starting late", columns, rows, "From due to started, scheduled runs."
+    tally, limits = figures.tally, figures.limits.runs
+    delays = sorted(tally.start_delays.items(), key=lambda each: (-each[1].quantile(0.95), each[0]))
+    rows: list[Row] = [
+        (dag_id, *_spread(found), limits.get(dag_id), crowding(tally, dag_id, limits.get(dag_id)))
+        for dag_id, found in delays
+    ]
+    note = "From due to started, scheduled runs; at limit is the share of the whole period."
+    return "start_delays", "Starting late", columns, rows, note
 
 
 def _waste(figures: Figures) -> _Made:
@@ -200,6 +205,32 @@ def _pools(figures: Figures) -> _Made:
         rows.append((pool, slots if limited else None, mean, max(minutes), full))
     note = "Means of minutes; full is the share of minutes with at least 95 % of the slots in use."
     return "pools", "Slots in use", columns, rows, note
+
+
+def _active_tasks(figures: Figures) -> _Made:
+    columns = (
+        Column("dag_id", "DAG"), Column("max_active_tasks", "max_active_tasks", Unit.COUNT),
+        Column("peak_tasks", "at most", Unit.RATIO), Column("full_share", "at limit", Unit.SHARE),
+        Column("full_seconds", "for", Unit.SECONDS),
+        Column("wait_p95_seconds", "scheduled to queued p95", Unit.SECONDS),
+        Column("wait_total_seconds", "total", Unit.SECONDS),
+    )  # fmt: skip
+    active = figures.active
+    dags = sorted(
+        active.dags.items(), key=lambda each: (-each[1].use.full_share, -each[1].use.most, each[0])
+    )
+    rows: list[Row] = [
+        (
+            dag_id, dag.limit, dag.use.most, dag.use.full_share, dag.use.full_seconds,
+            _quantile(dag.waits, 0.95), dag.waits.total if dag.waits.count else None,
+        )
+        for dag_id, dag in dags
+    ]  # fmt: skip
+    of = "in each run" if active.of_each_run else "in all runs of the DAG, means of minutes"
+    note = (
+        f"Queued and running tries {of}; at limit is the share of the time in which there were any."
+    )
+    return "active_tasks", "Tasks of DAGs at a time", columns, rows, note
 
 
 def _dags(figures: Figures) -> _Made:

@@ -16,12 +16,11 @@ from exporter.insight.performance.findings import (
     of_memory,
     of_parallelism,
     of_regressions,
-    of_saturation,
-    of_scheduling,
     of_waits,
     of_waste,
 )
 from exporter.insight.performance.occupancy import thinned
+from exporter.insight.performance.saturation import of_active_tasks, of_saturation, of_scheduling
 from exporter.quantities import size
 from exporter.report.document import Report
 from exporter.report.figures import Figures
@@ -65,7 +64,8 @@ def findings(figures: Figures) -> Iterator[Finding]:
     yield from of_delays(tally, limits)
     yield from of_parallelism(tally)
     yield from of_saturation(tally, limits)
-    yield from of_scheduling(tally, limits)
+    yield from of_active_tasks(figures.active)
+    yield from of_scheduling(tally, figures.active, limits)
     yield from of_memory(figures.metrics.memory)
     yield from figures.settings
     yield from _of_database(figures)

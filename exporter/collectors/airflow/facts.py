@@ -38,6 +38,7 @@ class DagRow(NamedTuple):
     interval_start: datetime | None
     interval_end: datetime | None
     max_active_runs: int | None
+    max_active_tasks: int | None
     last_parsed: datetime | None
     parse_seconds: float | None
     at_maximum: bool | None
@@ -99,8 +100,8 @@ def _dags(connection: Connection, schema: Schema) -> tuple[DagRow, ...]:
     statement = select(
         dag.c.dag_id, dag.c.is_paused, column("owners"), column("next_dagrun_create_after"),
         column("next_dagrun_data_interval_start"), column("next_dagrun_data_interval_end"),
-        column("max_active_runs"), column("last_parsed_time"), column("last_parse_duration"),
-        column("exceeds_max_non_backfill"),
+        column("max_active_runs"), column("max_active_tasks"), column("last_parsed_time"),
+        column("last_parse_duration"), column("exceeds_max_non_backfill"),
     )  # fmt: skip
     if "is_stale" in dag.c:
         statement = statement.where(dag.c.is_stale == false())

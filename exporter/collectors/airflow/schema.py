@@ -105,7 +105,7 @@ READ: Mapping[str, _Columns] = {
             ),
             _MOMENT,
         ),
-        "max_active_runs": _INTEGER,
+        **dict.fromkeys(("max_active_runs", "max_active_tasks"), _INTEGER),
         "last_parse_duration": Float(),
     },
     "dag_tag": {"dag_id": _TEXT, "name": _TEXT},

@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from exporter.insight.performance.occupancy import share_at_least, share_together
 from exporter.insight.performance.regressions import FEWEST, Change, change, confirmed_up_to
 from exporter.insight.performance.sizing import advised_bytes
 from exporter.insight.performance.tally import DagTotals, Tally, TaskName
 from exporter.quantities import clock, size
 
-FULL: Final = 0.95
-"""Share of the slots from which a pool counts as full: means of minutes seldom reach all."""
 OFTEN: Final = 0.05
 """Share of the minutes from which it is told."""
 LONG_WAIT_SECONDS: Final = 60.0
@@ -102,6 +99,8 @@ class Limits:
     """Of all schedulers that are alive."""
     runs: Mapping[str, int] = field(default_factory=dict)
     """Runs that a DAG may have at a time (max_active_runs), where it is known."""
+    tasks: Mapping[str, int] = field(default_factory=dict)
+    """Tasks that a DAG may have at a time (max_active_tasks), where it is known."""
 
 
 def regressions(tally: Tally) -> list[Regression]:
@@ -169,7 +168,7 @@ def of_waits(tally: Tally, limits: Limits) -> Iterator[Finding]:
         p95 = waits.quantile(0.95)
         if p95 < LONG_WAIT_SECONDS:
             continue
-        full = _full(tally, pool, limits.pools.get(pool, -1))
+        full = tally.pool_full_share(pool, limits.pools.get(pool, -1))
         advice = (
             f"Pool {pool} is full in {full:.0%} of the minutes: give it more slots, if what it "
             "protects can bear them."
@@ -198,23 +197,6 @@ def of_delays(tally: Tally, limits: Limits) -> Iterator[Finding]:
             )
 
 
-def of_scheduling(tally: Tally, limits: Limits) -> Iterator[Finding]:
-    """Tell whether tries wait to be queued although pools and parallelism have room."""
-    waits = tally.scheduled_waits
-    p95 = waits.quantile(0.95)
-    if p95 < LONG_WAIT_SECONDS or any(_full(tally, *pool) > OFTEN for pool in limits.pools.items()):
-        return
-    if limits.parallelism is None or _all_full(tally, limits.parallelism) <= OFTEN:
-        yield Finding(
-            Kind.SATURATION,
-            f"Tries wait {clock(p95)} (p95) from scheduled to queued, {clock(waits.total)} in all, "
-            "although no pool is full",
-            "See which DAGs are at their max_active_tasks; if none, the scheduler's loop is slow: "
-            "give it CPU, another scheduler, or a larger [scheduler] max_tis_per_query.",
-            waits.total,
-        )
-
-
 def of_parallelism(tally: Tally) -> Iterator[Finding]:
     """Tell which DAGs could end sooner, and what ran alone that could have run beside others."""
     for dag_id, dag in tally.dags.items():
@@ -233,27 +215,6 @@ def of_parallelism(tally: Tally) -> Iterator[Finding]:
             f"{clock(saved / dag.runs)} a run.",
             saved,
         )
-
-
-def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
-    """Tell which pools are full, and whether all of Airflow is."""
-    for pool, slots in limits.pools.items():
-        full = _full(tally, pool, slots)
-        if full > OFTEN:
-            yield Finding(
-                Kind.SATURATION,
-                f"Pool {pool} has {slots} slots and is full in {full:.0%} of the minutes",
-                "Give it more slots, or move what does not need its protection to another pool.",
-            )
-    if limits.parallelism is not None:
-        full = _all_full(tally, limits.parallelism)
-        if full > OFTEN:
-            yield Finding(
-                Kind.SATURATION,
-                f"{limits.parallelism} tasks may run at a time, and do in {full:.0%} of the "
-                "minutes",
-                "Raise [core] parallelism, with workers and database to match.",
-            )
 
 
 def of_memory(found: Sequence[Memory]) -> Iterator[Finding]:
@@ -279,36 +240,24 @@ def alone_at_most(dag: DagTotals) -> list[tuple[str, float]]:
     return sorted(dag.alone.items(), key=lambda each: (-each[1], each[0]))
 
 
-def _crowding(tally: Tally, dag_id: str, most: int | None) -> float | None:
+def crowding(tally: Tally, dag_id: str, most: int | None) -> float | None:
     """Return in which share of the period a DAG had as many runs as it may; None: not known."""
     if not most or dag_id not in tally.runs:
         return None
     periods = tally.periods
-    return share_together(tally.runs[dag_id], periods.split, periods.end, most)
+    return tally.runs[dag_id].use(most).full_seconds / (periods.end - periods.split)
 
 
 def _crowded(tally: Tally, dag_id: str, most: int | None) -> str:
-    share = _crowding(tally, dag_id, most)
+    share = crowding(tally, dag_id, most)
     return "" if share is None else f"; in {share:.0%} of the time it has all {most} runs it may"
 
 
 def _remedy(tally: Tally, dag_id: str, most: int | None) -> str:
-    share = _crowding(tally, dag_id, most)
+    share = crowding(tally, dag_id, most)
     behind = "the scheduler's loop or the parsing of DAG files is slow"
     if share is None:
         return f"See whether the DAG is at its max_active_runs; if not, {behind}."
     if share > OFTEN:
         return "Raise its max_active_runs, or make its runs shorter or rarer."
     return f"The DAG has room for more runs, so {behind}."
-
-
-def _all_full(tally: Tally, parallelism: int) -> float:
-    """Return in which share of the minutes as many tasks ran as may."""
-    return share_at_least(tally.running.minutes(), FULL * parallelism)
-
-
-def _full(tally: Tally, pool: str, slots: int) -> float:
-    """Return in which share of the minutes a pool had no room."""
-    if slots <= 0 or pool not in tally.pools:
-        return 0.0
-    return share_at_least(tally.pools[pool].minutes(), FULL * slots)

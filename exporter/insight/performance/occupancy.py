@@ -1,11 +1,61 @@
-"""How many things were under way, minute by minute."""
+"""How many things were under way at a time: exactly, or minute by minute."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from heapq import merge
+from typing import Final, NamedTuple
 
 MINUTE = 60.0
+FULL: Final = 0.95
+"""Share of a level from which a minute counts as at it: means of minutes seldom reach all."""
+
+
+class Use(NamedTuple):
+    """For how many seconds anything was under way, and as much as a level; the most at a time."""
+
+    busy_seconds: float = 0.0
+    full_seconds: float = 0.0
+    most: float = 0.0
+
+    @property
+    def full_share(self) -> float:
+        """How much of the time in which anything was under way was at the level."""
+        return self.full_seconds / self.busy_seconds if self.busy_seconds else 0.0
+
+
+class Spans:
+    """Intervals as they are; memory follows their number."""
+
+    __slots__ = ("_begin", "_end", "_moments")
+
+    def __init__(self, begin: float, end: float) -> None:
+        """Cover the time from `begin` to `end`, in Unix seconds."""
+        self._begin = begin
+        self._end = end
+        self._moments = array("d")
+
+    def add(self, start: float, end: float) -> None:
+        """Take in an interval; what lies outside the period is cut off."""
+        start, end = max(start, self._begin), min(end, self._end)
+        if start < end:
+            self._moments.extend((start, end))
+
+    def use(self, level: float) -> Use:
+        """Compare with a level; what ends makes room for what begins."""
+        begins = ((moment, 1) for moment in sorted(self._moments[::2]))
+        ends = ((moment, -1) for moment in sorted(self._moments[1::2]))
+        under_way = most = 0
+        busy = full = since = 0.0
+        for moment, change in merge(ends, begins):
+            if under_way:
+                busy += moment - since
+                full += moment - since if under_way >= level else 0.0
+            since = moment
+            under_way += change
+            most = max(most, under_way)
+        return Use(busy, full, most)
 
 
 class Occupancy:
@@ -42,26 +92,19 @@ class Occupancy:
             found.append(under_way + part / MINUTE)
         return found[: self._minutes]
 
+    def use(self, level: float) -> Use:
+        """Compare the minutes with a level."""
+        minutes = self.minutes()
+        busy, full = (
+            sum(each > 0 for each in minutes),
+            sum(each >= FULL * level for each in minutes),
+        )
+        return Use(MINUTE * busy, MINUTE * full, max(minutes))
+
 
 def share_at_least(minutes: Sequence[float], level: float) -> float:
     """Return in which share of the minutes the mean was at least so much."""
     return sum(each >= level for each in minutes) / len(minutes) if minutes else 0.0
-
-
-def share_together(spans: Sequence[float], begin: float, end: float, level: int) -> float:
-    """Return in which share of a period at least so many of the spans were under way.
-
-    `spans` holds begin and end of each in turn; what lies outside the period is cut off.
-    """
-    events = [(max(begin, moment), 1) for moment in spans[::2]]
-    events += [(min(end, moment), -1) for moment in spans[1::2]]
-    under_way, since, together = 0, begin, 0.0
-    for moment, change in sorted(events):
-        if under_way >= level:
-            together += moment - since
-        since = moment
-        under_way += change
-    return together / (end - begin) if end > begin else 0.0
 
 
 def thinned(minutes: Sequence[float], most: int) -> list[float]:

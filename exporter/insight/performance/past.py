@@ -23,6 +23,22 @@ class PastTry(NamedTuple):
     pool: str | None
     slots: int
     executor: str | None = None
+    requeued: float | None = None
+    """When it was queued again after its start: it had been deferred, and held no slot."""
+
+    @property
+    def held_since(self) -> float:
+        """From when to its end it held slots, queued or running, as far as is known."""
+        if self.requeued is not None:
+            return self.requeued
+        return self.start if self.queued is None else self.queued
+
+    @property
+    def scheduled_wait(self) -> float | None:
+        """From scheduled to queued, None where Airflow does not tell."""
+        if self.scheduled is None or self.queued is None or self.queued < self.scheduled:
+            return None
+        return self.queued - self.scheduled
 
     @property
     def seconds(self) -> float:

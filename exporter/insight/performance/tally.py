@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from exporter.insight.performance.occupancy import Occupancy
+from exporter.insight.performance.occupancy import FULL, Occupancy, Spans, share_at_least
 from exporter.insight.performance.past import PastRun, PastTry
 from exporter.insight.performance.quantiles import Sample
 from exporter.insight.performance.runs import Shape, Span, Upstreams, shape
@@ -81,9 +80,11 @@ class Tally:
         """From scheduled to queued."""
         self.start_delays: dict[str, Sample] = {}
         """By DAG, from due to started."""
-        self.runs: dict[str, array[float]] = {}
-        """By DAG, begin and end in turn of the runs that ended in the period told of."""
+        self.runs: dict[str, Spans] = {}
+        """By DAG, those that ended in the period told of."""
         self.running = Occupancy(periods.split, periods.end)
+        self.held = Occupancy(periods.split, periods.end)
+        """Slots of schedulers' executors: from queued on."""
         self.pools: dict[str, Occupancy] = {}
         self.dags: dict[str, DagTotals] = {}
 
@@ -105,17 +106,29 @@ class Tally:
             _add(task, each.outcome, seconds)
         self._add_waits(each)
         self.running.add(each.start, each.end)
+        self.held.add(each.held_since, each.end)
         self._pool(each.pool).add(each.start, each.end, each.slots)
 
     def add_run(self, run: PastRun, spans: Mapping[str, Span], upstreams: Upstreams | None) -> None:
         """Take in a run with the spans of its tasks, and how they depend on one another."""
         if not self.periods.split <= run.end <= self.periods.end:
             return
-        self.runs.setdefault(run.dag_id, array("d")).extend((run.start, run.end))
+        runs = self.runs.setdefault(run.dag_id, Spans(self.periods.split, self.periods.end))
+        runs.add(run.start, run.end)
         if run.due is not None and run.start >= run.due:
             self.start_delays.setdefault(run.dag_id, Sample(self._chance)).add(run.start - run.due)
         if run.state == "success" and spans:
             self._add_shape(run.dag_id, shape(spans, upstreams), known=upstreams is not None)
+
+    def pool_full_share(self, pool: str, slots: int) -> float:
+        """Return in which share of the minutes a pool had no room."""
+        if slots <= 0 or pool not in self.pools:
+            return 0.0
+        return share_at_least(self.pools[pool].minutes(), FULL * slots)
+
+    def all_full_share(self, parallelism: int) -> float:
+        """Return in which share of the minutes as many tasks as may were queued or running."""
+        return share_at_least(self.held.minutes(), FULL * parallelism)
 
     def _add_shape(self, dag_id: str, found: Shape, *, known: bool) -> None:
         dag = self.dags.setdefault(dag_id, DagTotals())
@@ -137,8 +150,8 @@ class Tally:
             name = each.queue or "", each.pool or ""
             waits = self.queue_waits.get(name) or self._new_queue(name)
             waits.add(each.start - each.queued)
-            if each.scheduled is not None and each.queued >= each.scheduled:
-                self.scheduled_waits.add(each.queued - each.scheduled)
+            if (wait := each.scheduled_wait) is not None:
+                self.scheduled_waits.add(wait)
 
     def _new_queue(self, name: tuple[str, str]) -> Sample:
         if len(self.queue_waits) >= MAX_NAMES:

@@ -75,7 +75,9 @@ def test_what_was_queued_again_after_its_start_has_no_wait(past: Callable[..., P
     there = past()
     there.run("d", "r", -1000, -100)
     there.tried(("d", "r"), "deferred", -900, -100, queued_dttm=there.at(-300))
-    assert [each.queued for each in tries(there.history(), there.at(-DAY))] == [None]
+    (found,) = tries(there.history(), there.at(-DAY))
+    assert found.queued is None
+    assert found.held_since == pytest.approx(there.at(-300).timestamp())
 
 
 def test_runs_come_in_pages_and_those_that_ended_before_are_left_out(

@@ -126,6 +126,90 @@ def test_the_critical_path_goes_through_the_slower_of_two(past: Past) -> None:
     assert dag["winnable_seconds"] == pytest.approx(dag["mean_seconds"] - dag["critical_seconds"])
 
 
+@pytest.fixture
+def crowded(past: Past) -> Past:
+    """Add a DAG that may have two tasks at a time and has them for 18 hours, and others wait."""
+    for day in range(1, 4):
+        run = ("crowded", f"day{day}")
+        start = -day * DAY
+        past.run(*run, start, start + 6 * HOUR)
+        for place in range(6):
+            at = start + place // 2 * 2 * HOUR
+            past.tried(
+                run, "t", at + 60, at + 2 * HOUR, map_index=place, queued_dttm=past.at(at),
+                scheduled_dttm=past.at(start),
+            )  # fmt: skip
+    past.world.change("dag", {"dag_id": "crowded"}, max_active_tasks=2)
+    return past
+
+
+def active_tasks(found: dict[str, Any], dag_id: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = found["sections"]["active_tasks"]["rows"]
+    return next(each for each in rows if each["dag_id"] == dag_id)
+
+
+def saturation(found: dict[str, Any]) -> list[str]:
+    return [each["text"] for each in found["findings"] if each["kind"] == "saturation"]
+
+
+def test_a_dag_at_its_max_active_tasks_is_told_with_what_waits(crowded: Past) -> None:
+    found = told(crowded)
+    row = active_tasks(found, "crowded")
+    assert (row["max_active_tasks"], row["peak_tasks"]) == (2, pytest.approx(2.0))
+    (text,) = [each for each in saturation(found) if "crowded" in each]
+    (advice,) = [each for each in found["findings"] if each["text"] == text]
+    assert "raise max_active_tasks of crowded from 2" in advice["recommendation"]
+    if crowded.world.three:
+        assert row["full_share"] == pytest.approx(1.0)
+        assert row["full_seconds"] == pytest.approx(18 * HOUR, abs=0.1)
+        waits = pd.Series([0, 0, 2, 2, 4, 4] * 3) * HOUR
+        assert row["wait_p95_seconds"] == pytest.approx(waits.quantile(0.95))
+        assert row["wait_total_seconds"] == pytest.approx(waits.sum()) == advice["seconds"]
+        assert text.startswith("Runs of crowded have all 2 tasks at a time")
+    else:
+        # Means of minutes, of which the first and the last of a run are seldom whole.
+        assert 1 - 6 / (18 * 60) <= row["full_share"] <= 1
+        assert row["wait_p95_seconds"] is None
+        assert text.endswith("which others waited is not recorded before Airflow 3")
+    assert active_tasks(found, "sales")["full_share"] == 0
+
+
+def test_runs_beside_one_another_fill_a_dag_before_airflow_3_alone(past: Past) -> None:
+    for number in range(2):
+        run = ("apart", f"r{number}")
+        past.run(*run, -DAY - number, -DAY + HOUR)
+        past.tried(run, "t", -DAY, -DAY + HOUR)
+    past.world.change("dag", {"dag_id": "apart"}, max_active_tasks=2)
+    row = active_tasks(told(past), "apart")
+    assert (row["full_share"] > 0.9) == (not past.world.three)
+
+
+def test_parallelism_is_that_of_all_schedulers_that_are_alive(crowded: Past) -> None:
+    def parallelism() -> list[str]:
+        found = json.loads(
+            report(crowded, "--format", "json", AIRFLOW__CORE__PARALLELISM="2").stdout
+        )
+        return [each for each in saturation(found) if "queued or running" in each]
+
+    beat = {"job_type": "SchedulerJob", "state": "running", "hostname": "one"}
+    crowded.world.add("job", **beat, latest_heartbeat=crowded.at(0))
+    # 18 of 168 hours, in which two of them were queued or running.
+    assert parallelism() == [
+        "2 tasks may be queued or running at a time, and are in 11% of the minutes"
+    ]
+    crowded.world.add("job", **beat | {"hostname": "two"}, latest_heartbeat=crowded.at(0))
+    assert parallelism() == []
+
+
+def test_where_max_active_tasks_is_not_granted_that_is_said(crowded: Past) -> None:
+    crowded.world.execute("ALTER TABLE dag DROP COLUMN max_active_tasks")
+    found = told(crowded)
+    missing = {each["what"]: each["why"] for each in found["missing"]}
+    assert missing["max_active_tasks of DAGs"] == "dag.max_active_tasks is missing or not granted"
+    assert "active_tasks" not in found["sections"]
+    assert report(crowded, "--fail-on", "saturation").exit_code == (1 if saturation(found) else 2)
+
+
 def test_what_cannot_be_told_is_said_with_the_reason(past: Past) -> None:
     past.world.execute("DROP TABLE serialized_dag")
     missing = {each["what"]: each["why"] for each in told(past)["missing"]}

@@ -15,6 +15,7 @@ from exporter.insight.baselines.baseline import (
     Scope,
     headroom_ratio,
 )
+from exporter.insight.performance.active_tasks import ActiveTasks
 from exporter.insight.performance.findings import Limits, Memory, regressions
 from exporter.insight.performance.past import PastRun, PastTry
 from exporter.insight.performance.runs import Span
@@ -60,10 +61,24 @@ def _try(run_id: str, task: str, start: float, seconds: float, outcome: str) -> 
     )  # fmt: skip
 
 
+def periods() -> Periods:
+    """Return the last week, and four before it."""
+    now = NOW.timestamp()
+    return Periods(now - 35 * DAY, now - 7 * DAY, now)
+
+
+def active() -> ActiveTasks:
+    """Take in the tries of a DAG that may have one task at a time."""
+    made = ActiveTasks(periods(), {"sales": 1}, of_each_run=True)
+    for each in tries():
+        made.add(each)
+    made.end()
+    return made
+
+
 def tally(seed: int = 7) -> Tally:
     """Take in everything."""
-    now = NOW.timestamp()
-    made = Tally(Periods(now - 35 * DAY, now - 7 * DAY, now))
+    made = Tally(periods())
     spans: dict[str, dict[str, Span]] = {}
     for each in tries(seed):
         made.add_try(each)
@@ -92,7 +107,8 @@ def figures() -> Figures:
         {("sales", "bronze"): (1_000_000.0, 1_200_000.0), ("sales", "gold"): (0.0, 5.0)},
     )
     return Figures(
-        NOW, made, regressions(made), Limits({"default_pool": 128, "warehouse": 1}, 32), metrics,
+        NOW, made, active(), regressions(made),
+        Limits({"default_pool": 128, "warehouse": 1}, 32, {"sales": 16}, {"sales": 1}), metrics,
         [*of_settings({("scheduler", "parsing_processes")}, "3.3")],
         [TableHealth("task_instance", 5000 * MIB, 7_000_000, 3_000_000)],
         [Statement("SELECT count(*) FROM task_instance WHERE state = $1", 9000, 4200.0, 0.467)],

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from exporter.insight.performance.occupancy import (
     Occupancy,
+    Spans,
     share_at_least,
-    share_together,
     thinned,
 )
 
@@ -34,16 +34,31 @@ def test_each_minute_holds_its_part_of_every_interval(
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=12), st.integers(1, 4))
-def test_the_share_of_the_time_that_many_share_is_that_of_a_count(
-    spans: list[tuple[int, int]], level: int
-) -> None:
+def test_spans_at_a_time_are_those_of_a_count(spans: list[tuple[int, int]], level: int) -> None:
     begin, end = 5, 25
-    ordered = [(min(span), max(span)) for span in spans]
-    counts = [sum(low <= second < high for low, high in ordered) for second in range(begin, end)]
-    inside = [span for span in ordered if span[1] >= begin and span[0] <= end]
-    flat = [float(moment) for span in inside for moment in span]
-    expected = sum(count >= level for count in counts) / (end - begin)
-    assert share_together(flat, begin, end, level) == pytest.approx(expected)
+    kept = Spans(begin, end)
+    for low, high in spans:
+        kept.add(low, high)
+    counts = [sum(low <= second < high for low, high in spans) for second in range(begin, end)]
+    found = kept.use(level)
+    assert found == (
+        sum(count > 0 for count in counts), sum(count >= level for count in counts), max(counts),
+    )  # fmt: skip
+    assert found.full_share * found.busy_seconds == pytest.approx(found.full_seconds)
+
+
+@given(INTERVALS, st.integers(1, 5))
+def test_the_use_of_a_level_is_that_of_the_minutes(
+    intervals: list[tuple[float, float, int]], level: int
+) -> None:
+    occupancy = Occupancy(100.0, 700.0)
+    for start, stop, slots in intervals:
+        occupancy.add(start, stop, slots)
+    minutes = occupancy.minutes()
+    found = occupancy.use(level)
+    assert found.busy_seconds == 60 * len([each for each in minutes if each > 0])
+    assert found.full_seconds == 60 * len([each for each in minutes if each >= 0.95 * level])
+    assert found.most == max(minutes)
 
 
 def test_a_period_that_ends_within_a_minute_has_that_minute() -> None:

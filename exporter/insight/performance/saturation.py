@@ -1,0 +1,98 @@
+"""What is full: pools, DAGs, all of Airflow; and what waits although nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import fsum
+from typing import Final
+
+from exporter.insight.performance.active_tasks import ActiveTasks, DagUse
+from exporter.insight.performance.findings import LONG_WAIT_SECONDS, OFTEN, Finding, Kind, Limits
+from exporter.insight.performance.tally import Tally
+from exporter.quantities import clock
+
+MOST: Final = 0.5
+"""Share of all waiting above which what explains it is enough."""
+KNOWN: Final = "Unless tasks have a max_active_tis_per_dag,"
+UNKNOWN: Final = "See which DAGs are at their max_active_tasks; if none,"
+
+
+def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
+    """Tell which pools are full, and whether all of Airflow is."""
+    for pool, slots in limits.pools.items():
+        full = tally.pool_full_share(pool, slots)
+        if full > OFTEN:
+            yield Finding(
+                Kind.SATURATION,
+                f"Pool {pool} has {slots} slots and is full in {full:.0%} of the minutes",
+                "Give it more slots, or move what does not need its protection to another pool.",
+            )
+    if limits.parallelism is not None:
+        full = tally.all_full_share(limits.parallelism)
+        if full > OFTEN:
+            yield Finding(
+                Kind.SATURATION,
+                f"{limits.parallelism} tasks may be queued or running at a time, and are in "
+                f"{full:.0%} of the minutes",
+                "Raise [core] parallelism, with workers and database to match.",
+            )
+
+
+def of_active_tasks(active: ActiveTasks) -> Iterator[Finding]:
+    """Tell which DAGs have all the tasks at a time that they may, while others wait for them."""
+    for dag_id, dag in _at_limit(active).items():
+        told = (
+            f"all {dag.limit} tasks at a time that max_active_tasks allows in "
+            f"{dag.use.full_share:.0%} of the time in which there are any"
+        )
+        advice = f"raise max_active_tasks of {dag_id} from {dag.limit}"
+        if active.of_each_run:
+            text = (
+                f"Runs of {dag_id} have {told}; tries wait {clock(dag.waits.quantile(0.95))} (p95) "
+                f"from scheduled to queued, {clock(dag.waits.total)} in all"
+            )
+            advice = f"If pools and workers have room, {advice}."
+        else:
+            text = f"{dag_id} has {told}; which others waited is not recorded before Airflow 3"
+            advice = f"If airflow_dag_task_instances has scheduled ones meanwhile, {advice}."
+        yield Finding(Kind.SATURATION, text, advice, dag.waits.total)
+
+
+def of_scheduling(tally: Tally, active: ActiveTasks, limits: Limits) -> Iterator[Finding]:
+    """Tell whether tries wait to be queued although pools, DAGs and parallelism have room."""
+    waits = tally.scheduled_waits
+    p95 = waits.quantile(0.95)
+    explained = fsum(dag.waits.total for dag in _at_limit(active).values())
+    if p95 < LONG_WAIT_SECONDS or explained > MOST * waits.total or _is_full(tally, limits):
+        return
+    known = bool(active.dags)
+    yield Finding(
+        Kind.SATURATION,
+        f"Tries wait {clock(p95)} (p95) from scheduled to queued, {clock(waits.total)} in all, "
+        f"although {'neither pools nor DAGs are' if known else 'no pool is'} full",
+        f"{KNOWN if known else UNKNOWN} the scheduler's loop is slow: give it CPU, another "
+        "scheduler, or a larger [scheduler] max_tis_per_query.",
+        waits.total - explained,
+    )
+
+
+def _is_full(tally: Tally, limits: Limits) -> bool:
+    if any(tally.pool_full_share(*pool) > OFTEN for pool in limits.pools.items()):
+        return True
+    return limits.parallelism is not None and tally.all_full_share(limits.parallelism) > OFTEN
+
+
+def _at_limit(active: ActiveTasks) -> dict[str, DagUse]:
+    """Return the DAGs that were often at their limit, with others waiting where that is known."""
+    return {
+        dag_id: dag
+        for dag_id, dag in active.dags.items()
+        if dag.use.full_share > OFTEN and _has_waiting(active, dag)
+    }
+
+
+def _has_waiting(active: ActiveTasks, dag: DagUse) -> bool:
+    if active.of_each_run:
+        return dag.waits.quantile(0.95) >= LONG_WAIT_SECONDS
+    # Of a DAG that may have one task at a time, any task is all of them.
+    return dag.limit > 1

@@ -1,0 +1,153 @@
+"""What is told of pools, DAGs and an Airflow that are full, and of tries that wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from exporter.insight.performance.active_tasks import ActiveTasks
+from exporter.insight.performance.findings import Kind, Limits
+from exporter.insight.performance.past import PastTry
+from exporter.insight.performance.saturation import (
+    of_active_tasks,
+    of_saturation,
+    of_scheduling,
+)
+from exporter.insight.performance.tally import Periods, Tally
+
+PERIODS = Periods(0.0, 100_000.0, 200_000.0)
+HOUR = 3600.0
+
+
+def a_minute(number: int, dag_id: str = "d", wait: float = 0.0, beside: int = 0) -> PastTry:
+    """Return the try of a minute, queued a second before; `beside` others of its run."""
+    start = 100_001.0 + 60 * number
+    return PastTry(
+        dag_id, "t", "r", beside, "success", start, start + 59, start - wait - 1, start - 1,
+        "q", "p", 1,
+    )  # fmt: skip
+
+
+def one_after_another(dag_id: str = "d", wait: float = 0.0) -> Iterator[PastTry]:
+    return (a_minute(number, dag_id, wait) for number in range(1000))
+
+
+def of_tries(tries: Iterable[PastTry]) -> Tally:
+    tally = Tally(PERIODS)
+    for each in tries:
+        tally.add_try(each)
+    return tally
+
+
+def active(
+    tries: Iterable[PastTry], limits: dict[str, int], *, of_each_run: bool = True
+) -> ActiveTasks:
+    found = ActiveTasks(PERIODS, limits, of_each_run=of_each_run)
+    for each in tries:
+        found.add(each)
+    found.end()
+    return found
+
+
+NOBODY = active((), {})
+
+
+def test_tries_that_wait_to_be_queued_while_there_is_room_are_a_finding() -> None:
+    limits, tally = Limits({"p": 16}, 32), of_tries(one_after_another(wait=90.0))
+    (found,) = of_scheduling(tally, NOBODY, limits)
+    assert found.kind is Kind.SATURATION
+    assert "90 s (p95) from scheduled to queued" in found.text
+    assert found.recommendation.startswith("See which DAGs are at their max_active_tasks")
+    assert not [*of_scheduling(of_tries(one_after_another(wait=5.0)), NOBODY, limits)]
+
+
+def test_where_no_dag_is_at_its_limit_it_is_the_scheduler() -> None:
+    tries = [*one_after_another(wait=90.0)]
+    (found,) = of_scheduling(of_tries(tries), active(tries, {"d": 16}), Limits())
+    assert "neither pools nor DAGs are full" in found.text
+    assert "See which DAGs" not in found.recommendation
+    assert "the scheduler's loop is slow" in found.recommendation
+
+
+def test_tries_that_wait_for_a_full_pool_or_all_of_airflow_are_none() -> None:
+    tally = of_tries(one_after_another(wait=90.0))
+    assert not [*of_scheduling(tally, NOBODY, Limits({"p": 1}, 32))]
+    assert not [*of_scheduling(tally, NOBODY, Limits({"p": 16}, 1))]
+
+
+def test_a_dag_at_its_limit_explains_why_its_tries_wait() -> None:
+    tries = [
+        a_minute(number, wait=90.0, beside=beside) for number in range(100) for beside in range(4)
+    ]
+    tries += [a_minute(number) for number in range(100, 200)]
+    at_limit = active(tries, {"d": 4})
+    (found,) = of_active_tasks(at_limit)
+    assert found.kind is Kind.SATURATION
+    assert found.text == (
+        "Runs of d have all 4 tasks at a time that max_active_tasks allows in 50% of the time in "
+        "which there are any; tries wait 90 s (p95) from scheduled to queued, 10.0 h in all"
+    )
+    assert found.recommendation == (
+        "If pools and workers have room, raise max_active_tasks of d from 4."
+    )
+    assert found.seconds == 36_000
+    assert not [*of_scheduling(of_tries(tries), at_limit, Limits())]
+    assert not [*of_active_tasks(active(tries, {"d": 5}))]
+
+
+def test_a_dag_at_its_limit_for_which_nothing_waits_is_none() -> None:
+    tries = [a_minute(number, beside=beside) for number in range(100) for beside in range(2)]
+    assert not [*of_active_tasks(active(tries, {"d": 2}))]
+
+
+def test_those_of_other_dags_that_wait_still_wait_for_the_scheduler() -> None:
+    tries = [*one_after_another("full", wait=90.0), *one_after_another("free", wait=100.0)]
+    both = active(tries, {"full": 1, "free": 9})
+    assert len([*of_active_tasks(both)]) == 1
+    (found,) = of_scheduling(of_tries(tries), both, Limits())
+    assert found.seconds == 100_000
+
+
+def test_before_airflow_3_the_limit_is_that_of_all_runs_and_who_waits_is_not_known() -> None:
+    tries = [
+        a_minute(number)._replace(run_id=f"r{run}", scheduled=None)
+        for number in range(100)
+        for run in range(2)
+    ]
+    (found,) = of_active_tasks(active(tries, {"d": 2}, of_each_run=False))
+    assert found.text.startswith("d has all 2 tasks at a time that max_active_tasks allows in 100%")
+    assert found.text.endswith("which others waited is not recorded before Airflow 3")
+    assert found.recommendation.endswith("meanwhile, raise max_active_tasks of d from 2.")
+    assert not [*of_active_tasks(active(tries, {"d": 2}))]
+
+
+def test_before_airflow_3_a_dag_of_one_task_at_a_time_is_none() -> None:
+    tries = [*one_after_another()]
+    assert not [*of_active_tasks(active(tries, {"d": 1}, of_each_run=False))]
+
+
+@pytest.mark.parametrize(("parallelism", "told"), [(2, True), (3, False)])
+def test_an_airflow_with_all_tasks_that_it_may_is_told_so(parallelism: int, told: bool) -> None:
+    # Two hours of 28: 7.2 %.
+    tries = [a_minute(number, beside=beside) for number in range(120) for beside in range(2)]
+    found = [*of_saturation(of_tries(tries), Limits(parallelism=parallelism))]
+    assert [each.text for each in found] == (
+        ["2 tasks may be queued or running at a time, and are in 7% of the minutes"] if told else []
+    )
+
+
+def test_what_waits_in_a_queue_counts_and_what_is_deferred_does_not() -> None:
+    day = 100_000.0
+    queued = a_minute(0)._replace(queued=day, start=day + 9 * HOUR, end=day + 10 * HOUR)
+    deferred = a_minute(0)._replace(queued=None, requeued=day + 10 * HOUR, end=day + 10 * HOUR)
+    (found,) = of_saturation(of_tries([queued, deferred]), Limits(parallelism=1))
+    assert "in 36% of the minutes" in found.text
+    assert not [*of_saturation(of_tries([queued, deferred]), Limits(parallelism=2))]
+
+
+def test_a_pool_that_is_often_full_is_told_so() -> None:
+    tally = of_tries(one_after_another())
+    (found,) = of_saturation(tally, Limits({"p": 1, "other": 1, "unlimited": -1}))
+    assert found.text == "Pool p has 1 slots and is full in 60% of the minutes"
+    assert not [*of_saturation(tally, Limits({"p": 2}))]
