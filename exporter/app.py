@@ -17,7 +17,7 @@ import structlog
 from exporter import __version__, catalogue
 from exporter.clock import Clock
 from exporter.config import Settings, options
-from exporter.dsn import DsnSource
+from exporter.dsn_source import DsnSource
 from exporter.errors import ConfigError
 from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.gauges import gauges as baseline_gauges

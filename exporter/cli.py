@@ -18,7 +18,7 @@ import structlog
 
 from exporter import __version__, config, logs
 from exporter.bundle.command import bundle
-from exporter.dsn import DsnFile, DsnSource, read_from
+from exporter.dsn_source import DsnFile, DsnSource, read_from
 from exporter.errors import ConfigError, ExporterError
 from exporter.flags import PROGRAM, loaded, put, refuse, settings_options
 from exporter.logs import Redactor

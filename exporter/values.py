@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+HIGHEST_PORT = 65535
 _LONGEST_SECONDS = 3650 * 86400.0
 """Threads cannot wait for ever: above some centuries the wait itself fails."""
 _MOST_DIGITS = 15

@@ -8,7 +8,7 @@ from exporter import catalogue
 from exporter.check.finding import Finding
 from exporter.clock import Clock
 from exporter.config import Settings
-from exporter.dsn import DsnSource
+from exporter.dsn_source import DsnSource
 from exporter.errors import SourceUnavailableError
 from exporter.parts import rows
 from exporter.parts.airflow import airflow_collector, airflow_options, scaling_policy

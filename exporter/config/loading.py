@@ -11,7 +11,7 @@ from typing import Any
 from exporter.config import file
 from exporter.config.option import ENVIRONMENT_PREFIX, Option
 from exporter.config.settings import Settings, options
-from exporter.dsn import OWN_VARIABLE
+from exporter.dsn_source import OWN_VARIABLE
 from exporter.errors import ConfigError
 
 # What Kubernetes puts into every container for a service named like us.

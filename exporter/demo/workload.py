@@ -30,7 +30,7 @@ from exporter.demo.runs import RunRows
 from exporter.demo.scheduler import Scheduler
 from exporter.demo.telling import Telling
 from exporter.demo.user import User
-from exporter.dsn import DsnSource
+from exporter.dsn_source import DsnSource
 from exporter.errors import ConfigError
 
 STEP_SECONDS = 0.5

@@ -11,7 +11,7 @@ from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.rows import Rows
 from exporter.collectors.airflow.scaling import Scaling
 from exporter.config import Settings
-from exporter.dsn import DsnSource, discovered
+from exporter.dsn_source import DsnSource, discovered
 from exporter.errors import ConfigError
 from exporter.insight.autoscale import Policy
 from exporter.logs import Redactor

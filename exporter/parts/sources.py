@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
 from exporter.config import Settings
-from exporter.dsn import DsnSource
+from exporter.dsn_source import DsnSource
 from exporter.logs import Redactor
 from exporter.parts import rows
 from exporter.parts.surroundings import Surroundings, dag_filter

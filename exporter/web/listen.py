@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from exporter.dsn import HIGHEST_PORT
 from exporter.errors import ConfigError
-from exporter.values import Given
+from exporter.values import HIGHEST_PORT, Given
 
 _BACKLOG = 128
 _PATH, _DESCRIPTOR = "unix:", "fd:"

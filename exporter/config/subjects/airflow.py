@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.config.option import duration, on_or_off, option
-from exporter.dsn import DsnFile
+from exporter.dsn_source import DsnFile
 from exporter.values import Given, pattern
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from exporter.demo.workload import Demo
-from exporter.dsn import DsnFile, read_from
+from exporter.dsn_source import DsnFile, read_from
 from exporter.errors import ConfigError
 
 PATIENCE_SECONDS = 40.0
