@@ -38,15 +38,6 @@ def _warn(settings: config.Settings, environ: Mapping[str, str], redactor: Redac
         structlog.get_logger("exporter.cli").warning("config.without_effect", reason=text)
 
 
-def _end_on_signals() -> None:
-    """End with status 0 while the parts are not there yet, and clean up on the way.
-
-    As PID 1 a process without a handler would ignore the signals: before the slow imports, then.
-    """
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: sys.exit(0))
-
-
 class _Group(click.Group):
     """A group that never repeats an address with a password in it, and ends quietly."""
 
@@ -79,7 +70,6 @@ def main() -> None:
 @_every_setting
 def serve(**given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Run the daemon: sample, and serve the metrics until SIGTERM."""
-    _end_on_signals()
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
 
     redactor = Redactor()
@@ -122,7 +112,6 @@ def check(**given: Any) -> None:  # noqa: ANN401 - one argument an option
 @_every_setting
 def demo(demo_path: str | None, demo_dsn_file: str | None, **given: Any) -> None:  # noqa: ANN401 - one argument an option
     """Serve on an embedded Airflow database with real task processes and a live workload."""
-    _end_on_signals()
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
     from exporter.demo import pushes  # noqa: PLC0415 - only the demo needs it
     from exporter.demo.workload import Demo, dbt_path  # noqa: PLC0415

@@ -29,10 +29,9 @@ COMMANDS = ("serve", "check", "demo")
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    handler, raises = signal.getsignal(signal.SIGTERM), logging.raiseExceptions
+    raises = logging.raiseExceptions
     handlers = list(logging.getLogger().handlers)
     yield
-    signal.signal(signal.SIGTERM, handler)
     logging.getLogger().handlers[:] = handlers
     logging.raiseExceptions = raises
     structlog.reset_defaults()
