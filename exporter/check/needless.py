@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import structlog
+
 from exporter.config import Settings, unknown_variables
 from exporter.dsn import Dsn
 from exporter.logs import Redactor
+
+
+def warn(settings: Settings, environ: Mapping[str, str], redactor: Redactor) -> None:
+    """Log what is given and changes nothing; raise ConfigError."""
+    for text in without_effect(settings, environ, redactor):
+        structlog.get_logger("exporter.check").warning("config.without_effect", reason=text)
 
 
 def without_effect(
