@@ -46,7 +46,8 @@ from exporter.kernel.kept import Descriptors, descriptor_cap
 from exporter.kernel.processes import process_ids
 from exporter.telemetry.forms import Form
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from exporter.telemetry.text import TEXT
 from tests.support.docker_engine import DockerEngine
 

@@ -26,9 +26,10 @@ from exporter.sampler import Sampler
 from exporter.samples import Batch, Labels, Sample
 from exporter.telemetry.forms import Form
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.limits import Limits
 from exporter.telemetry.process import ProcessTables, memory_trimmer
 from exporter.telemetry.scrape import Scrape
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.store import Store
 from exporter.telemetry.text import TEXT
 from exporter.web.routes import Routes
 from exporter.web.server import Server

@@ -29,9 +29,10 @@ from exporter.rows.window import rates
 from exporter.sampler import Sampler
 from exporter.samples import Sample
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.limits import Limits
 from exporter.telemetry.process import ProcessTables
 from exporter.telemetry.scrape import Scrape
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.store import Store
 from exporter.web.pages import CollectorStatus
 from exporter.web.routes import Routes
 from exporter.web.tally import Tally, http_samples

@@ -18,7 +18,8 @@ from exporter.insight.baselines.file import baselines
 from exporter.logs import Redactor
 from exporter.parts.rows import rules
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 
 
 def findings(

@@ -11,8 +11,8 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.config import Settings, options
 from exporter.running.tries import RunningTries
+from exporter.telemetry.limits import Limits as StoreLimits
 from exporter.telemetry.recent import Recent
-from exporter.telemetry.store import Limits as StoreLimits
 from exporter.telemetry.store import Store
 from exporter.web.limits import Limits
 from exporter.web.listen import inherited

@@ -20,8 +20,6 @@ from exporter.telemetry.table import Table
 from exporter.telemetry.totals import Totals
 from exporter.telemetry.validation import validate
 
-__all__ = ["Limits", "Store"]
-
 
 class Store:
     """Everything that is exposed; safe to call from every collector's thread."""

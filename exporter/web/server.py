@@ -19,8 +19,6 @@ from exporter.web.limits import Limits
 from exporter.web.messages import Handler, OnResponse, Unable
 from exporter.web.traffic import Traffic
 
-__all__ = ["Limits", "Server"]
-
 # What is left of the two seconds in which the process must end, when the drain took its share.
 _CUT_SECONDS = 0.4
 

@@ -15,10 +15,11 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.limits import Limits
 from exporter.telemetry.process import ProcessTables
 from exporter.telemetry.rendering import rendered
 from exporter.telemetry.scrape import Scrape
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.store import Store
 from exporter.telemetry.text import TEXT, escaped
 from exporter.web.messages import Pending, Request, Response
 from exporter.web.routes import Routes

@@ -19,7 +19,8 @@ from exporter.health import REASONS
 from exporter.sampler import CollectorThread, Sampler, Schedule
 from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.support.clock import HandClock
 from tests.support.exposed import PLAIN, text
 

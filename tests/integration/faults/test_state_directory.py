@@ -15,7 +15,8 @@ from exporter import catalogue
 from exporter.demo import schema
 from exporter.samples import Batch, Checkpoint, Sample
 from exporter.telemetry.ledger import RETRY_SECONDS, Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.integration.faults.watched import RECOVERY_SECONDS, Watched
 from tests.support.clock import HandClock
 from tests.support.exporter import ROOT

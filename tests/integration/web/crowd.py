@@ -16,7 +16,8 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.support.exporter import ExporterProcess
 
 CHILDREN = 7_693

@@ -18,7 +18,8 @@ from exporter.intake.payload import Report
 from exporter.intake.uses import Uses
 from exporter.rows.book import ClaimBook
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.unit.intake.reports import claim, on, use
 
 PATIENCE = 20.0

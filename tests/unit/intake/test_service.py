@@ -16,7 +16,8 @@ from exporter.intake.service import Intake, is_exposed
 from exporter.intake.uses import Uses
 from exporter.rows.book import ClaimBook
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.unit.intake.reports import on
 from tests.unit.web.client import Client
 

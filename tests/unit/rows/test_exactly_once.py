@@ -24,7 +24,8 @@ from exporter.rows.settlement import Waiting
 from exporter.rows.stages import Placing, Rule
 from exporter.samples import Batch, Changes
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.support.clock import HandClock
 
 TRIES = [TryId("dag", "load", "run", -1, number) for number in (1, 2)]

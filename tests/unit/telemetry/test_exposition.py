@@ -11,9 +11,10 @@ from exporter.catalogue import Family, Kind
 from exporter.samples import Batch, Sample
 from exporter.telemetry.exposition import IDLE_SECONDS
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.limits import Limits
 from exporter.telemetry.process import ProcessTables
 from exporter.telemetry.scrape import Scrape
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.store import Store
 from tests.support.clock import HandClock
 from tests.support.exposed import PACKED, PLAIN, body
 

@@ -18,10 +18,11 @@ from exporter.samples import Batch, Sample
 from exporter.telemetry.exemplar import FRESH_SECONDS
 from exporter.telemetry.forms import Form
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.limits import Limits
 from exporter.telemetry.native import ZERO_THRESHOLD
 from exporter.telemetry.openmetrics import OPENMETRICS
 from exporter.telemetry.protobuf import PROTOBUF
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.store import Store
 from exporter.telemetry.text import TEXT
 from tests.support.clock import HandClock
 from tests.support.exposed import body

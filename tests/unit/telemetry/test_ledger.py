@@ -12,7 +12,8 @@ from exporter.catalogue import Family, Kind
 from exporter.errors import ConfigError
 from exporter.samples import Batch, Checkpoint, Sample
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.support.clock import HandClock
 from tests.support.exposed import PLAIN, text
 

@@ -13,8 +13,9 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.samples import Batch, Sample
 from exporter.telemetry.ledger import Ledger
+from exporter.telemetry.limits import Limits
 from exporter.telemetry.recent import CURVES, EVERY_SECONDS, POINTS, Recent, Ring
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.store import Store
 from tests.unit.running.tries import one, several
 
 TASK = ("d", "t")

@@ -17,7 +17,8 @@ from exporter.errors import RejectedError
 from exporter.samples import Batch, Checkpoint, Sample
 from exporter.telemetry.labels import canonical
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from tests.support.clock import HandClock
 from tests.support.exposed import PLAIN, body, text
 

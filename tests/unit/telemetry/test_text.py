@@ -13,7 +13,8 @@ from exporter.catalogue import Family, Kind
 from exporter.samples import Batch, Sample
 from exporter.telemetry.labels import MAX_BYTES, canonical
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.store import Limits, Store
+from exporter.telemetry.limits import Limits
+from exporter.telemetry.store import Store
 from exporter.telemetry.text import number
 from tests.support.clock import HandClock
 from tests.support.exposed import text
