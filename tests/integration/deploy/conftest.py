@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.deploy.manifests import KUBERNETES, Document, kustomized, relative
+from tests.integration.deploy.manifests import KUBERNETES, Document
+from tests.integration.deploy.tools import kustomized, relative
 
 
 @pytest.fixture(scope="session")

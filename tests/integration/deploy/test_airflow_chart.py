@@ -17,19 +17,17 @@ from tests.integration.deploy.custom_resources import Schema, closed
 from tests.integration.deploy.manifests import (
     DEPLOY,
     KUBERNETES,
-    RESTRICTED,
-    VERSIONS,
     Document,
     documents,
     found,
+    pod,
     read,
-    tool,
-    unknown_flags,
-    validate,
 )
+from tests.integration.deploy.tools import tool
+from tests.integration.deploy.validity import RESTRICTED, VERSIONS, unknown_flags, validate
+from tests.integration.deploy.workload import workload
 
 VALUES = DEPLOY / "airflow-chart-values"
-LABELS = {"tier": "airflow", "component": "worker", "release": "airflow"}
 LISTS: Schema = {"type": "array", "minItems": 1, "items": {"type": "object"}}
 CELERY = closed({"extraContainers": LISTS, "extraVolumes": LISTS})
 ONE_TASK = closed({"extraInitContainers": LISTS, "extraVolumes": LISTS})
@@ -71,8 +69,7 @@ def template() -> Document:
 @pytest.fixture(scope="module")
 def patch() -> Document:
     (one,) = read(KUBERNETES / "sidecar" / "worker-patch.yaml")
-    spec: Document = one["spec"]["template"]["spec"]
-    return spec
+    return pod(one)
 
 
 def test_every_file_has_the_keys_of_its_chart_and_no_others() -> None:
@@ -157,19 +154,6 @@ def test_airflows_hook_shares_processes_where_the_sidecar_is_and_nowhere_else(na
     assert shared("git-sync", "airflow-perf-exporter") is True
     assert shared("git-sync") is None
     assert shared() is None
-
-
-def workload(kind: str, component: str) -> Document:
-    labels = LABELS | {"component": component}
-    container = {"name": component, "image": "apache/airflow:3.3.2"}
-    spec: Document = {
-        "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
-    }
-    if kind == "StatefulSet":
-        spec["serviceName"] = f"airflow-{component}"
-    metadata = {"name": f"airflow-{component}", "labels": labels}
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def rendered(*made: Document, directory: Path) -> list[Document]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.deploy.manifests import VERSIONS, Document, found, validate
-from tests.integration.deploy.test_chart import RELEASE, rendered
+from tests.integration.deploy.chart import RELEASE, rendered
+from tests.integration.deploy.manifests import Document, found
+from tests.integration.deploy.validity import VERSIONS, validate
 
 BLOCK = {"ipBlock": {"cidr": "10.0.3.0/24", "except": ["10.0.3.9/32"]}}
 BOUNCER = {"podSelector": {"matchLabels": {"component": "pgbouncer"}}}

@@ -12,18 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.deploy.manifests import (
-    KUBERNETES,
-    VERSIONS,
-    Document,
-    documents,
-    found,
-    kustomized,
-    relative,
-    unknown_flags,
-    validate,
-)
-from tests.integration.deploy.test_chart import CHART, OPERATOR, RELEASE, helm, pod, rendered
+from tests.integration.deploy.chart import CHART, OPERATOR, RELEASE, helm, rendered
+from tests.integration.deploy.manifests import KUBERNETES, Document, documents, found, pod
+from tests.integration.deploy.tools import kustomized, relative
+from tests.integration.deploy.validity import VERSIONS, unknown_flags, validate
 from tests.integration.web.world import CLIENT, LOGIN, World, guarded, mutual
 from tests.support.exporter import ExporterProcess
 
@@ -43,7 +35,7 @@ def values(**web: object) -> Document:
 
 
 def container(made: list[Document], kind: str) -> Document:
-    (one,) = pod(made, kind)["containers"]
+    (one,) = pod(found(made, kind))["containers"]
     found_one: Document = one
     return found_one
 
@@ -69,7 +61,7 @@ def test_without_secrets_nothing_of_it_is_there() -> None:
     assert all(container(made, "StatefulSet")[each]["httpGet"] for each in PROBES)
     assert "scheme" not in endpoint(made, "ServiceMonitor", RELEASE)
     for each in ("HTTPS", "https", "web-config", FOLDER):
-        assert each not in str(pod(made, "StatefulSet"))
+        assert each not in str(pod(found(made, "StatefulSet")))
 
 
 def test_its_pods_and_monitors_are_those_of_kustomize(tmp_path: Path) -> None:
@@ -85,7 +77,7 @@ def test_its_pods_and_monitors_are_those_of_kustomize(tmp_path: Path) -> None:
     )
     made, built = rendered(values()), kustomized(tmp_path)
     for kind in ("StatefulSet", "DaemonSet"):
-        assert pod(made, kind) == pod(built, kind)
+        assert pod(found(made, kind)) == pod(found(built, kind))
     for kind, name in (("ServiceMonitor", RELEASE), ("PodMonitor", f"{RELEASE}-node"),
                        ("PodMonitor", f"{RELEASE}-sidecar")):  # fmt: skip
         assert endpoint(made, kind, name) == endpoint(built, kind, name)
@@ -94,7 +86,7 @@ def test_its_pods_and_monitors_are_those_of_kustomize(tmp_path: Path) -> None:
 def test_secrets_are_put_side_by_side_for_the_pods_group_alone() -> None:
     made = rendered(values(secrets=["web", "4"]))
     for kind in ("StatefulSet", "DaemonSet"):
-        (volume,) = (each for each in pod(made, kind)["volumes"] if each["name"] == "web")
+        (volume,) = (each for each in pod(found(made, kind))["volumes"] if each["name"] == "web")
         assert volume["projected"] == {
             "defaultMode": 0o440,
             "sources": [{"secret": {"name": "web"}}, {"secret": {"name": "4"}}],

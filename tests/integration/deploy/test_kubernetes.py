@@ -15,22 +15,10 @@ from exporter import catalogue
 from exporter.bundle.dashboards import all_dashboards
 from exporter.bundle.delivery import CONFIG_MAP_BYTES
 from tests.integration.deploy.custom_resources import KEDA
-from tests.integration.deploy.manifests import (
-    DEPLOY,
-    KUBERNETES,
-    RESTRICTED,
-    VERSIONS,
-    Document,
-    documents,
-    found,
-    kustomized,
-    output,
-    read,
-    relative,
-    tool,
-    unknown_flags,
-    validate,
-)
+from tests.integration.deploy.manifests import DEPLOY, KUBERNETES, Document, found, pod, read
+from tests.integration.deploy.tools import kustomized, relative
+from tests.integration.deploy.validity import RESTRICTED, VERSIONS, unknown_flags, validate
+from tests.integration.deploy.workload import IMAGE, workload
 from tests.support.promtool import NO_PROMTOOL, check_rules, promtool_binary
 from tests.support.require import require
 
@@ -46,11 +34,6 @@ NAME, WITH_INTAKE = "app.kubernetes.io/name", "with-intake"
 def built(with_intake: list[Document]) -> dict[str, list[Document]]:
     """Return what kustomize builds of each directory, and of a base with the intake."""
     return {name: kustomized(KUBERNETES / name) for name in BUILT} | {WITH_INTAKE: with_intake}
-
-
-def pod(document: Document) -> Document:
-    spec: Document = document["spec"]["template"]["spec"]
-    return spec
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -234,7 +217,7 @@ def test_a_worker_with_the_sidecar_is_valid_and_gives_it_no_right(
     validate(worker, version)
     assert pod(worker)["shareProcessNamespace"]
     sidecar, own = sorted(pod(worker)["containers"], key=lambda each: str(each["name"]))
-    assert own["image"] == "apache/airflow:3.3.2"
+    assert own["image"] == IMAGE
     context = sidecar["securityContext"]
     assert {name: context[name] for name in RESTRICTED} == RESTRICTED
     assert (context["runAsUser"], context["runAsGroup"]) == (50000, 0)
@@ -246,20 +229,9 @@ def patched(directory: Path) -> Document:
     """Return a worker like the official chart's after the patch, by a real kustomize."""
     patch = (KUBERNETES / "sidecar" / "worker-patch.yaml").read_text()
     (directory / "patch.yaml").write_text(patch)
-    labels = {"tier": "airflow", "component": "worker", "release": "airflow"}
-    spec = {"containers": [{"name": "worker", "image": "apache/airflow:3.3.2"}]}
-    worker = {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "metadata": {"name": "airflow-worker"},
-        "spec": {
-            "serviceName": "airflow-worker",
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": spec},
-        },
-    }
+    worker = workload("StatefulSet", "worker")
     (directory / "worker.yaml").write_text(yaml.safe_dump(worker))
     files = {"resources": ["worker.yaml"], "patches": [{"path": "patch.yaml"}]}
     (directory / "kustomization.yaml").write_text(yaml.safe_dump(files))
-    (one,) = documents(output(tool("kubectl"), "kustomize", directory))
+    (one,) = kustomized(directory)
     return one
