@@ -22,7 +22,7 @@ import psutil
 from bench.rounds import Cost, Round, costs, timed
 from exporter import catalogue
 from exporter.clock import Clock
-from exporter.sampler import Sampler
+from exporter.sampler.sampler import Sampler
 from exporter.samples import Batch, Labels, Sample
 from exporter.telemetry.forms import Form
 from exporter.telemetry.ledger import Ledger

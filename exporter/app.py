@@ -26,7 +26,7 @@ from exporter.logs import Redactor, configure
 from exporter.parts import rows, web
 from exporter.parts.sources import Sources
 from exporter.rows.window import rates
-from exporter.sampler import Sampler
+from exporter.sampler.sampler import Sampler
 from exporter.samples import Sample
 from exporter.telemetry.ledger import Ledger
 from exporter.telemetry.limits import Limits

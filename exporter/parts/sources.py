@@ -15,7 +15,7 @@ from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.rows.rules import Rules
 from exporter.rows.window import Window, joined
 from exporter.running.tries import RunningTries
-from exporter.sampler import Schedule
+from exporter.sampler.collector_thread import Schedule
 from exporter.telemetry.store import Store
 
 if TYPE_CHECKING:

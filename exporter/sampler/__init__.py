@@ -1,0 +1,1 @@
+"""Collectors on their schedules: threads, deadlines, and the one failure boundary."""

@@ -1,0 +1,1 @@
+"""Tests of the sampler, by a clock that is turned by hand."""
