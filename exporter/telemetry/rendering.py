@@ -77,11 +77,12 @@ class Rendering:
             text = plain.piece(block) if plain else self._written(block)
             self._pieces[block.index] = packed(text) if self._form.packed and text else text
             self._length += len(text) - self._unpacked_length(before)
+        # Also of a table that is empty now: when it fills again, only some rows may be touched.
+        self._update_rows(rows)
         if not self._table.children:
             self.family = None
             return
         self._update_header()
-        self._update_rows(rows)
         self.family = FamilyBytes(self._table.series_names, ((self._header,), *self._rows))
 
     def piece(self, block: Block) -> bytes:

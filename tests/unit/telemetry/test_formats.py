@@ -6,7 +6,7 @@ import gzip
 import math
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
@@ -22,7 +22,9 @@ from exporter.telemetry.limits import Limits
 from exporter.telemetry.native import ZERO_THRESHOLD
 from exporter.telemetry.openmetrics import OPENMETRICS
 from exporter.telemetry.protobuf import PROTOBUF
+from exporter.telemetry.rendering import Body, Rendering, rendered
 from exporter.telemetry.store import Store
+from exporter.telemetry.table import Table
 from exporter.telemetry.text import TEXT
 from tests.support.clock import HandClock
 from tests.support.exposed import body
@@ -98,22 +100,50 @@ def test_every_format_tells_the_same(samples, levels):
         assert whole(store, format_, packed=True) == whole(store, format_)
 
 
+FORMS = [
+    Form(format_, packed) for format_ in (TEXT, OPENMETRICS, PROTOBUF) for packed in (False, True)
+]
+
+
 @given(st.lists(st.lists(SAMPLES, max_size=5), min_size=1, max_size=4))
 def test_what_is_rendered_step_by_step_is_what_is_rendered_at_once(steps):
     store, _ = filled([])
-    forms = [
-        Form(format_, packed)
-        for format_ in (TEXT, OPENMETRICS, PROTOBUF)
-        for packed in (False, True)
-    ]
-    for form in forms:
+    for form in FORMS:
         body(store, form)
     for step in steps:
         store.put("c", Batch(increments=[Sample(f, (a, b), v, run) for f, a, b, v, run in step]))
         store.publish()
     at_once, _ = filled([sample for step in steps for sample in step])
-    for form in forms:
+    for form in FORMS:
         assert whole(store, form.format, packed=form.packed) == whole(at_once, form.format)
+
+
+ROW_CHILDREN = 512
+SPANS = st.builds(
+    range, st.integers(0, 20), st.sampled_from([0, 1, 9, ROW_CHILDREN, ROW_CHILDREN + 9])
+)
+
+
+@settings(max_examples=20)
+@given(st.lists(SPANS, min_size=2, max_size=6))
+@example([range(ROW_CHILDREN + 1), range(0), range(3)])
+def test_what_came_and_went_leaves_nothing_behind_in_any_form(steps):
+    tables = [Table(family) for family in (COUNTER, GAUGE)]
+    kept = {form: [Rendering(form, table) for table in tables] for form in FORMS}
+    for there in steps:
+        for table in tables:
+            for labels in table.children.keys() - {(str(n), "") for n in there}:
+                table.remove(table.children[labels])
+            for n in there:
+                if (str(n), "") not in table.children:
+                    table.add((str(n), ""))
+        changed = [table.taken() for table in tables]
+        for form, renderings in kept.items():
+            for rendering, blocks in zip(renderings, changed, strict=True):
+                rendering.update(blocks)
+            data = b"".join(Body.of(each.family for each in renderings).blocks)
+            data = gzip.decompress(data) if form.packed else data
+            assert data == b"".join(rendered(form.format, tables).blocks)
 
 
 def buckets_of(values):
