@@ -106,8 +106,10 @@ class CollectorThread:
                 and now - max(self._failing_since, self._taken_at) > self._hold_seconds
             )
             self._dropped = self._dropped or drop
-        if reason is not None and first:
-            self._log.error("collector.failed", reason=reason, error=_SILENT[reason])
+        if reason is not None:
+            self._drop_volatile()
+            if first:
+                self._log.error("collector.failed", reason=reason, error=_SILENT[reason])
         if drop:
             self._store.drop_gauges(self._collector.name)
 
@@ -187,6 +189,7 @@ class CollectorThread:
             if not self._overdue:
                 self._note_failure(reason, self._clock.monotonic() - started)
             self._last_reason = reason
+        self._drop_volatile()
         if first:
             self._log.error("collector.failed", reason=reason, error=text, exc_info=bug)
         else:
@@ -200,6 +203,9 @@ class CollectorThread:
         self._duration_seconds = duration_seconds
         if self._failing_since is None:
             self._failing_since = self._clock.monotonic()
+
+    def _drop_volatile(self) -> None:
+        # Not under the lock: the store may be waiting for a slow disk, and pages ask for the health.
         for name in self._collector.volatile_sets:
             self._store.drop_gauges(self._collector.name, name)
 

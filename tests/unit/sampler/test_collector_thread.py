@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from structlog.typing import EventDict
@@ -201,6 +202,32 @@ def test_a_hang_that_ends_well_is_a_recovery(bench: Bench, logs: list[EventDict]
     assert found["collector_success"] == 1
     assert found["collector_errors_total:timeout"] == 1
     assert events(logs) == ["collector.failed", "collector.recovered"]
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_health_is_told_while_the_gauges_of_a_failure_wait_for_a_slow_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    dropping, is_free = threading.Event(), threading.Event()
+
+    def drop_gauges(*_: object) -> None:
+        dropping.set()
+        assert is_free.wait(10)
+
+    monkeypatch.setattr(bench.store, "drop_gauges", drop_gauges)
+    hang = Hang(bench, GOOD) if hangs else None
+    away = SourceUnavailableError("away")
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            failing = pool.submit(bench.pass_seconds, 7) if hangs else pool.submit(bench.tick, away)
+            assert dropping.wait(10)
+            told = pool.submit(bench.thread.health).result(timeout=5)
+            assert told.last_reason == ("timeout" if hangs else "unavailable")
+        finally:
+            is_free.set()
+            failing.result(timeout=10)
+            if hang is not None:
+                hang.end()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
