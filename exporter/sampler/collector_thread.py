@@ -119,12 +119,13 @@ class CollectorThread:
             late = now - self._started
             if late > self._schedule.timeout_seconds + SUPERVISION_SECONDS:
                 self._overdue = True
-                self._note_failure("timeout", late)
+                self._duration_seconds = late
+                self._note_failure("timeout")
                 return "timeout"
         gone = self._thread.ident is not None and not self._thread.is_alive()
         if gone and not self._overdue and not self._stop.is_set():
             self._overdue = True
-            self._note_failure("bug", self._duration_seconds)
+            self._note_failure("bug")
             return "bug"
         return None
 
@@ -136,6 +137,7 @@ class CollectorThread:
             self._overdue = False
         try:
             self._take(self._collector.sample())
+            self._refuse_late(started)
         except SourceTimeoutError as error:
             self._fail("timeout", str(error), started)
         except SourceUnavailableError as error:
@@ -156,6 +158,13 @@ class CollectorThread:
             self._dropped = False
         if batch.trouble is not None:
             raise SourceUnavailableError(batch.trouble)
+
+    def _refuse_late(self, started: float) -> None:
+        """Raise SourceTimeoutError for a sample that was taken, but came past its deadline."""
+        took, may_take = self._clock.monotonic() - started, self._schedule.timeout_seconds
+        if took > may_take:
+            message = f"the sample took {took:.1f} s, but may take {may_take:g} s"
+            raise SourceTimeoutError(message)
 
     def _run(self) -> None:
         next_tick = self._clock.monotonic()
@@ -185,9 +194,10 @@ class CollectorThread:
         with self._lock:
             first = self._failing_since is None or self._last_reason != reason
             self._started = None
+            self._duration_seconds = self._clock.monotonic() - started
             # A hang that was noted already is not counted twice.
             if not self._overdue:
-                self._note_failure(reason, self._clock.monotonic() - started)
+                self._note_failure(reason)
             self._last_reason = reason
         self._drop_volatile()
         if first:
@@ -195,17 +205,16 @@ class CollectorThread:
         else:
             self._log.debug("collector.still_failing", reason=reason, error=text)
 
-    def _note_failure(self, reason: str, duration_seconds: float) -> None:
+    def _note_failure(self, reason: str) -> None:
         self._success = False
         self._finished_once = True
         self._errors[reason] += 1
         self._last_reason = reason
-        self._duration_seconds = duration_seconds
         if self._failing_since is None:
             self._failing_since = self._clock.monotonic()
 
     def _drop_volatile(self) -> None:
-        # Not under the lock: the store may be waiting for a slow disk, and pages ask for the health.
+        # Not under the lock that health is told by: the store may be waiting for a slow disk.
         for name in self._collector.volatile_sets:
             self._store.drop_gauges(self._collector.name, name)
 

@@ -194,13 +194,45 @@ def test_a_hang_reads_as_down_at_its_deadline_and_is_counted_once(
     assert events(logs) == ["collector.failed", "collector.recovered"]
 
 
-def test_a_hang_that_ends_well_is_a_recovery(bench: Bench, logs: list[EventDict]) -> None:
+def test_a_sample_that_ends_late_is_taken_and_counts_as_a_timeout(
+    bench: Bench, logs: list[EventDict]
+) -> None:
+    def late() -> Batch:
+        bench.time.pass_seconds(5.5)
+        return GOOD
+
+    bench.tick(GOOD)
+    begun = bench.time.clock.wall()
+    for _ in range(20):
+        bench.tick(late)
+        bench.pass_seconds(1)
+    found = bench.scrape()
+    assert found["collector_success"] == 0
+    assert found["collector_errors_total:timeout"] == 20
+    assert found["collector_last_success_timestamp_seconds"] == begun
+    assert found["collector_duration_seconds"] == 5.5
+    assert found[STALE] == 3
+    assert SCALING not in found
+    assert found["airflow_task_wasted_seconds_total"] == bench.collector.accepted_batches == 21
+    assert events(logs) == ["collector.failed"]
+    assert logs[0]["error"] == "the sample took 5.5 s, but may take 5 s"
+
+
+def test_a_hang_that_ends_well_is_one_timeout_and_the_next_sample_the_recovery(
+    bench: Bench, logs: list[EventDict]
+) -> None:
     hang = Hang(bench, GOOD)
     bench.pass_seconds(10)
     hang.end()
+    bench.sampler.publish()
     found = bench.scrape()
-    assert found["collector_success"] == 1
+    assert found["collector_success"] == 0
     assert found["collector_errors_total:timeout"] == 1
+    assert found["collector_duration_seconds"] == 10
+    assert found[STALE] == 3
+    assert SCALING not in found
+    bench.tick(GOOD)
+    assert bench.scrape()["collector_success"] == 1
     assert events(logs) == ["collector.failed", "collector.recovered"]
 
 
