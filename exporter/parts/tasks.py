@@ -82,6 +82,13 @@ def forwarder(settings: Settings, url: str) -> Forwarder:
         # Without it tries of others on this host would be taken for this pod's.
         message = f"--kubernetes.pod-info {settings.pod_info}: there is no such directory"
         raise ConfigError(message)
+    if settings.state_path is not None:
+        # What is handed over at the end would be remembered as counted, and handed over again.
+        message = (
+            "--forward.url: the other exporter keeps what a try used, so leave out --state.path "
+            "here"
+        )
+        raise ConfigError(message)
     receiver = Receiver(
         url, token_file=settings.forward_token_file, ca_file=settings.forward_ca_file
     )

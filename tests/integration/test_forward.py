@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.config import Settings
 from exporter.errors import ConfigError
 from exporter.forward import forwarder as queue
 from exporter.forward.forwarder import Forwarder
 from exporter.forward.receiver import Receiver
 from exporter.forward.totals import Totals
 from exporter.model import Task
+from exporter.parts import tasks
 from tests.integration.identity.stub import Stub, answers, certificates, hangs, says
 from tests.support.ports import free_port
 from tests.support.require import require
@@ -281,6 +283,13 @@ def test_what_is_no_url_stops_the_start(url):
     with pytest.raises(ConfigError, match=r"--forward\.url: not a URL") as caught:
         Receiver(url)
     assert "Zq7mK2w" not in str(caught.value)
+
+
+def test_who_hands_over_keeps_no_ledger_to_hand_it_over_from_again(tmp_path):
+    settings = Settings(tasks=True, pod_info=tmp_path)
+    tasks.forwarder(settings, "http://exporter/")
+    with pytest.raises(ConfigError, match=r"--forward\.url: .* leave out --state\.path"):
+        tasks.forwarder(replace(settings, state_path=tmp_path), "http://exporter/")
 
 
 @pytest.mark.parametrize("missing", ["run_id", "map_index", "try_number"])

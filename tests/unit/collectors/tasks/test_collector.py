@@ -197,6 +197,23 @@ def test_what_still_runs_at_the_end_is_handed_over_as_counted_by_then(tmp_path):
     assert [each.used.cpu_seconds for each in ends] == [0.4]
 
 
+def test_a_new_life_without_a_ledger_hands_over_only_what_was_used_since(tmp_path):
+    ends = []
+    host = Host(tmp_path, hand_over=ends.append)
+    host.start(own=300)
+    host.sample()
+    host.proc.put(60, parent=50, own=600)
+    host.sample(TELL_SECONDS)
+    host.collector.close()
+    again = Host(tmp_path, hand_over=ends.append)
+    again.proc.now = host.proc.now
+    again.sample()
+    again.proc.put(60, parent=50, own=700, state="Z")
+    again.sample(TELL_SECONDS)
+    again.collector.close()
+    assert [each.used.cpu_seconds for each in ends] == [3.0, 1.0]
+
+
 def test_an_end_that_a_sample_under_way_tells_is_handed_over_once(tmp_path):
     ends = []
     host = Host(tmp_path, hand_over=ends.append)
