@@ -125,12 +125,10 @@ class Committer:
     def _written(self, pushes: Sequence[Sequence[Report]]) -> list[bool]:
         """Take pushes in and write them to the ledger; tell of each whether it is there."""
         now = self._clock.wall()
-        taken = [self._take(reports, now) for reports in pushes]
+        # Before anything is let in: a book that was restored has strangers as well.
         self._expire(now)
-        claims, step = (
-            self._book.checkpoint(),
-            self._uses.step(lambda dag_id: self._knows(dag_id) is True, now),
-        )
+        taken = [self._take(reports, now) for reports in pushes]
+        claims, step = self._book.checkpoint(), self._uses.step(self._is_known, now)
         both = _joined(claims, step.checkpoint)
         if both.put or both.drop:
             self._store.put(self._name, Batch(increments=step.increments, checkpoint=both))
@@ -143,7 +141,8 @@ class Committer:
         if self._clock.monotonic() >= self._expiry_due:
             self._expiry_due = self._clock.monotonic() + _EXPIRY_SECONDS
             self._book.expire(now)
-            self._book.drop({on: self._book.of(on) for on in self._strangers.overdue(now)})
+            gone = self._strangers.overdue(self._book.ids(), now)
+            self._book.drop({on: self._book.of(on) for on in gone})
 
     def _take(self, reports: Sequence[Report], now: float) -> bool:
         """Take a push in, or as much of it as there is room for; tell whether that was all."""
@@ -154,8 +153,12 @@ class Committer:
             room = admitted and self._book.put(on, claims, state, now) and room
         for report in wanted:
             if report.use is not None:
-                room = self._uses.take(report.key, report.use, now) and room
+                known = self._is_known(report.on.dag_id)
+                room = self._uses.take(report.key, report.use, now, known=known) and room
         return room
+
+    def _is_known(self, dag_id: str) -> bool:
+        return self._knows(dag_id) is True
 
 
 def _by_try(reports: Iterable[Report]) -> list[tuple[TryId, list[Claim], str | None]]:

@@ -1,12 +1,12 @@
 """Claims on tries of DAGs that do not exist: few are kept, and not for long.
 
-A DAG may be newer than what was last read of the database, so they are not refused at once; but
-nobody may fill the book with names of his own making.
+A DAG may be newer than what was last read of the database, or missing there for a moment, so they
+are not refused at once; but nobody may fill the book with names of his own making.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from exporter.rows.claim import TryId
 
@@ -31,10 +31,13 @@ class Strangers:
         self._since[on] = now
         return True
 
-    def overdue(self, now: float) -> list[TryId]:
-        """Let go of those whose DAG is known by now, and return those who stayed too long."""
+    def overdue(self, booked: Iterable[TryId], now: float) -> list[TryId]:
+        """Judge all that is in the book, whoever let it in; return those who stayed too long.
+
+        Some came while nobody could tell which DAGs there are, or before a restart.
+        """
         strangers = {
-            on: since for on, since in self._since.items() if self._knows(on.dag_id) is False
+            on: self._since.get(on, now) for on in booked if self._knows(on.dag_id) is False
         }
         gone = {on for on, since in strangers.items() if now - since > STAY_SECONDS}
         self._since = {on: since for on, since in strangers.items() if on not in gone}

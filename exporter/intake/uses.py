@@ -14,7 +14,10 @@ from exporter.samples import Checkpoint, EntryKey, Sample
 
 WAITING, COUNTED = "use", "used"
 """Sections of the checkpoint."""
-MAX_WAITING = 2_000
+MAX_STRANGERS = 2_000
+"""Uses that wait for DAGs that nobody knows, or knows yet."""
+MAX_WAITING = 20_000
+"""Uses in all: those of known DAGs leave with the next step, of which none is larger than this."""
 MAX_COUNTED = 200_000
 WAITING_SECONDS = 3_600.0
 """How long a use waits for its DAG to be known."""
@@ -56,11 +59,14 @@ class Uses:
         """Count the uses that wait."""
         return len(self._waiting)
 
-    def take(self, key: str, use: Use, now: float) -> bool:
-        """Take a use in unless it is known already; tell whether there was room."""
+    def take(self, key: str, use: Use, now: float, *, known: bool) -> bool:
+        """Take a use in unless it is here already; tell whether there was room.
+
+        `known` tells whether there is such a DAG: strangers leave most of the room to others.
+        """
         if key in self._waiting or key in self._counted:
             return True
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= (MAX_WAITING if known else MAX_STRANGERS):
             return False
         self._waiting[key] = _Waiting(use, now)
         self._fresh.add(key)

@@ -198,9 +198,41 @@ def test_few_claims_on_dags_that_do_not_exist_are_kept_and_not_for_long(
     assert intake.book.ids() == [on(4), on(5)]
 
 
-def test_before_anybody_knows_the_dags_all_claims_are_kept(
+def test_invented_uses_keep_nobody_out_whose_dag_is_known(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.intake.uses.MAX_STRANGERS", 2)
+    intake = make(knows=lambda dag_id: dag_id == "etl")
+    assert [intake.push(use(key, dag_id="x")) for key in "abc"] == [True, True, False]
+    assert intake.push(use("real", 2.0))
+    assert intake.cpu == {"etl": 2.0}
+
+
+def test_claims_from_before_anybody_knew_the_dags_are_judged_as_soon_as_somebody_does(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exporter.intake.strangers.MAX_STRANGERS", 1)
-    intake = make(knows=lambda _: None)
-    assert [intake.push(claim(number)) for number in (1, 2, 3)] == [True] * 3
+    monkeypatch.setattr("exporter.intake.strangers.STAY_SECONDS", -1.0)
+    known: list[str] = []
+    intake = make(knows=lambda dag_id: dag_id in known if known else None)
+    invented = [intake.push(claim(number, dag_id="x")) for number in (1, 2, 3)]
+    assert (invented, intake.push(claim(4))) == ([True] * 3, True)
+    known.append("etl")
+    intake.committer._expiry_due = 0.0
+    assert intake.push(claim(5))
+    assert intake.book.ids() == [on(4), on(5)]
+
+
+def test_strangers_that_were_restored_take_their_places_and_go_as_others_do(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.intake.strangers.MAX_STRANGERS", 2)
+    first = make(tmp_path, knows=lambda dag_id: dag_id == "etl")
+    assert [first.push(claim(number, dag_id="x")) for number in (1, 2, 3)] == [True, True, False]
+    first.kill()
+    second = make(tmp_path, knows=lambda dag_id: dag_id == "etl")
+    assert second.push(claim(4, dag_id="x")) is False
+    monkeypatch.setattr("exporter.intake.strangers.STAY_SECONDS", -1.0)
+    second.committer._expiry_due = 0.0
+    assert second.push(claim(5))
+    assert second.book.ids() == [on(5)]
