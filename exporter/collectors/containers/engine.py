@@ -18,7 +18,7 @@ from exporter.collectors.containers.engine_messages import (
 )
 from exporter.collectors.containers.engine_set import ContainerSet
 from exporter.collectors.containers.engine_wire import Exchange
-from exporter.errors import SourceUnavailableError
+from exporter.collectors.loop import Loop
 
 SILENCE_SECONDS = 3.0
 """After this long without an event the engine is asked whether it lives: a hang shows in 8 s."""
@@ -30,7 +30,6 @@ FIRST_ANSWER_SECONDS = 1.0
 MAX_LIST_BYTES = 16 << 20
 MIN_BACKOFF_SECONDS = 1.0
 MAX_BACKOFF_SECONDS = 30.0
-STOP_SECONDS = 1.0
 
 _FILTERS = quote('{"type":["container"],"event":[' + ",".join(f'"{a}"' for a in ACTIONS) + "]}")
 
@@ -39,7 +38,7 @@ class Engine:
     """Follows an engine from a thread of its own and keeps the set of its running containers.
 
     While the engine is away the last known set stays. The callbacks run on that thread, after
-    `containers` has changed; they must be quick and must not raise. After a gap a start or an end
+    `containers` has changed; they must be quick. After a gap a start or an end
     may be told twice, and a start also of a container that has ended since: the set is what holds.
     """
 
@@ -55,13 +54,12 @@ class Engine:
         self._client = EngineClient(host, clock)
         self._clock = clock
         self._set = ContainerSet(on_start, on_end, on_oom)
-        self._trouble: str | None = self._client.sentence("has not answered yet")
         self._since: float | None = None
         """The time of the last event by the engine's clock: after a gap we ask from there on."""
         self._longest_wait_seconds = MIN_BACKOFF_SECONDS
         self._asked = threading.Event()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="docker-engine", daemon=True)
+        self._loop = Loop("docker-engine", self._follow, self._backoff_seconds)
+        self._loop.trouble = self._client.sentence("has not answered yet")
 
     @property
     def containers(self) -> Mapping[str, EngineContainer]:
@@ -71,33 +69,25 @@ class Engine:
     @property
     def trouble(self) -> str | None:
         """Return in one sentence why the engine is not usable now, or None when it is."""
-        if self._thread.ident is not None and not self._thread.is_alive():
+        if self._loop.stopped:
             return self._client.sentence("is not followed any more")
-        return self._trouble
+        return self._loop.trouble
 
     def start(self) -> None:
         """Begin to follow the engine; wait a moment for its first answer."""
-        self._thread.start()
+        self._loop.start()
         self._asked.wait(FIRST_ANSWER_SECONDS)
 
     def stop(self) -> None:
         """End the thread, whatever it waits for, but for a TCP connection yet to be made."""
-        self._stopped.set()
+        self._loop.stop()
         self._client.close()
-        if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
 
-    def _run(self) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._follow()
-            except SourceUnavailableError as error:
-                self._trouble = str(error)
-            self._asked.set()
-            longest = min(2 * self._longest_wait_seconds, MAX_BACKOFF_SECONDS)
-            self._longest_wait_seconds = longest
-            wait = random.uniform(MIN_BACKOFF_SECONDS, longest)  # noqa: S311 - jitter is no secret
-            self._stopped.wait(wait)
+    def _backoff_seconds(self) -> float:
+        self._asked.set()
+        longest = min(2 * self._longest_wait_seconds, MAX_BACKOFF_SECONDS)
+        self._longest_wait_seconds = longest
+        return random.uniform(MIN_BACKOFF_SECONDS, longest)  # noqa: S311 - jitter is no secret
 
     def _follow(self) -> None:
         """Keep the set until the engine fails, or we are stopped."""
@@ -108,14 +98,14 @@ class Engine:
             # Before the list: what happens between the two is then told, rather than lost.
             stream.get(f"{self._client.prefix}/events?since={since:.6f}&filters={_FILTERS}")
             self._list()
-            self._trouble, self._longest_wait_seconds = None, MIN_BACKOFF_SECONDS
+            self._loop.trouble, self._longest_wait_seconds = None, MIN_BACKOFF_SECONDS
             self._asked.set()
             self._read(stream)
 
     def _read(self, stream: Exchange) -> None:
         lines = Lines()
         list_due = self._clock.monotonic() + LIST_EVERY_SECONDS
-        while not self._stopped.is_set():
+        while not self._loop.stopped:
             data = stream.read(SILENCE_SECONDS)
             if data is None:
                 self._client.ping()

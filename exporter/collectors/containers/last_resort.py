@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from exporter import catalogue
 from exporter.collectors.containers.engine import Engine
 from exporter.collectors.containers.identity import Naming
-from exporter.collectors.containers.poller import Poller
 from exporter.collectors.containers.stats_api import StatsReading, StatsRound
+from exporter.collectors.loop import Loop
 from exporter.kernel.layout import Place
 from exporter.samples import Sample
 
@@ -30,22 +30,22 @@ class LastResort:
         self._since: dict[str, float] = {}
         self._wanted: frozenset[str] = frozenset()
         self._readings: Mapping[str, StatsReading] = {}
-        """What the last good round told, by the poller's thread."""
+        """What the last good round told, by the thread that asks."""
         self._told: Mapping[str, StatsReading] = self._readings
         """What of these was taken last."""
         self._held: Mapping[str, StatsReading] = self._readings
         self._held_until = 0.0
-        self._poller = Poller("docker-stats", ROUND_EVERY_SECONDS, self._ask)
+        self._rounds = Loop("docker-stats", self._ask, lambda: ROUND_EVERY_SECONDS)
 
     def start(self) -> None:
         """Begin to ask, if asking is allowed."""
         if self._stats is not None:
-            self._poller.start()
+            self._rounds.start()
 
     def stop(self) -> None:
         """Ask no more."""
         if self._stats is not None:
-            self._poller.stop()
+            self._rounds.stop()
             self._stats.close()
 
     def update(self, seen: Collection[str], now: float) -> None:
@@ -58,14 +58,14 @@ class LastResort:
         )
         if self._wanted and had_none:
             # The last round had nothing to ask for, and the next may be half a minute away.
-            self._poller.hurry()
+            self._rounds.hurry()
         self._hold(now)
 
     @property
     def trouble(self) -> str | None:
         """Why containers are not measured, in a sentence."""
         if self._stats is not None:
-            return self._poller.trouble
+            return self._rounds.trouble
         if not self._wanted:
             return None
         return (

@@ -9,7 +9,7 @@ from exporter.collectors.containers.engine import Engine
 from exporter.collectors.containers.engine_messages import EngineContainer
 from exporter.collectors.containers.identity import Identity, Naming
 from exporter.collectors.containers.member import Member
-from exporter.collectors.containers.poller import Poller
+from exporter.collectors.loop import Loop
 from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
 from exporter.identity.downward import DownwardVolume
@@ -39,26 +39,26 @@ class Names:
         self._own_pod_trouble: str | None = None
         self._heard: Sequence[object] = ()
         self._dags: DagFilter | None = None
-        self._poller = Poller("pod-list", PODS_EVERY_SECONDS, pods.refresh) if pods else None
+        self._asking = Loop("pod-list", pods.refresh, lambda: PODS_EVERY_SECONDS) if pods else None
 
     def start(self) -> None:
         """Begin to ask."""
         if self._engine is not None:
             self._engine.start()
-        if self._poller is not None:
-            self._poller.start()
+        if self._asking is not None:
+            self._asking.start()
 
     def stop(self) -> None:
         """Ask no more."""
         if self._engine is not None:
             self._engine.stop()
-        if self._poller is not None:
-            self._poller.stop()
+        if self._asking is not None:
+            self._asking.stop()
 
     @property
     def trouble(self) -> str | None:
         """Why somebody cannot be asked, in a sentence."""
-        asked = (self._engine, self._poller)
+        asked = (self._engine, self._asking)
         told = (each.trouble for each in asked if each is not None)
         return next((text for text in told if text is not None), self._own_pod_trouble)
 

@@ -9,8 +9,8 @@ from exporter import catalogue
 from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
+from exporter.collectors.loop import Loop
 from exporter.collectors.tasks.follower import Follower
-from exporter.collectors.tasks.glances import Glances
 from exporter.collectors.tasks.reading import Ended, Reading, Running, TaskName
 from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
@@ -19,6 +19,7 @@ from exporter.running.tries import RunningTries
 from exporter.samples import Batch, Checkpoint, EntryKey, Labels, Sample
 
 GLANCE_SECONDS = 0.25
+"""How often is looked for tries that are shorter than a tick."""
 TELL_SECONDS = 5.0
 """How often counters grow: each growth is a write to the disk where there is a ledger."""
 LINGER_SECONDS = 60.0
@@ -65,7 +66,7 @@ class TasksCollector(Collector):
         self._first_look = _first_look(entries, clock.wall())
         self._follower = follow(remembered, self._first_look, self._exits)
         self._entries: Mapping[EntryKey, str] = entries
-        self._glances: Glances | None = None
+        self._glances: Loop | None = None
         self.running: RunningTries | None = None
         """The tries that the last reading found: a snapshot, for pages."""
         self._last: dict[TaskName, _Last] = {}
@@ -76,7 +77,9 @@ class TasksCollector(Collector):
     def sample(self) -> Batch:
         """Read every try; tell what they have used every few seconds and whenever one ends."""
         if self._glances is None:
-            self._glances = Glances(self._follower.glance, GLANCE_SECONDS)
+            # What is wrong with the source is told by this sample.
+            self._glances = Loop("task-glances", self._follower.glance, lambda: GLANCE_SECONDS)
+            self._glances.start()
         self._told = None
         now = self._clock.monotonic()
         try:

@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 
 from exporter.clock import Clock
+from exporter.collectors.loop import Loop
 from exporter.collectors.tasks.follower import Follower
-from exporter.collectors.tasks.glances import Glances
 from exporter.collectors.tasks.naming import Sources
 from exporter.collectors.tasks.procfs import Procfs
 from exporter.collectors.tasks.tries import Tries
@@ -54,7 +54,9 @@ class Host:
         self.used = defaultdict(Use)
         self.ended = []
         self.read()
-        self.glances = Glances(self.follower.glance, 0.25) if exits else None
+        self.glances = Loop("task-glances", self.follower.glance, lambda: 0.25) if exits else None
+        if self.glances:
+            self.glances.start()
 
     def read(self):
         reading = self.follower.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.clock import Clock
+from exporter.collectors.containers import engine as engine_module
 from exporter.collectors.containers import engine_messages, stats_api
 from exporter.collectors.containers.engine import Engine
 from exporter.collectors.containers.engine_messages import (
@@ -297,6 +299,14 @@ def server(directory, *pieces, pause=0.0):
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 
+def until(condition):
+    deadline = monotonic() + 20
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.01)
+    return True
+
+
 def body(url, seconds=5, limit=1000):
     with Exchange(Address.of(url), monotonic, seconds) as exchange:
         exchange.get("/_ping")
@@ -347,3 +357,25 @@ def test_no_server_ends_the_thread_and_stopping_wakes_it(tmp_path, pieces):
         engine.stop()
         assert monotonic() - begun < 1
         assert engine.trouble.endswith("any more")
+        engine._loop._thread.join(10)
+        assert not engine._loop._thread.is_alive()
+
+
+def test_a_start_that_cannot_be_told_ends_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_module, "MIN_BACKOFF_SECONDS", 600.0)
+    monkeypatch.setattr(engine_module, "MAX_BACKOFF_SECONDS", 600.0)
+    listed = said([LISTED])
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(listed), listed)
+
+    def no_descriptor_left(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with server(tmp_path, answer) as url:
+        engine = Engine(url, Clock(), no_descriptor_left)
+        engine.start()
+        assert until(lambda: engine.trouble == "docker-engine failed: Too many open files")
+        assert [*engine.containers] == [ID]
+        engine._loop.hurry()
+        # All that this server says is one list.
+        assert until(lambda: engine.trouble.endswith("has ended its events"))
+        engine.stop()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from threading import Event
 from types import SimpleNamespace
 
 from exporter import catalogue
 from exporter.collectors.containers.engine_messages import EngineContainer
 from exporter.collectors.containers.identity import Naming
 from exporter.collectors.containers.last_resort import MISSING_SECONDS, LastResort
-from exporter.collectors.containers.poller import Poller
 from exporter.collectors.containers.stats_api import StatsReading
-from exporter.errors import SourceTimeoutError
 from exporter.filters import DagFilter
 from exporter.identity.labels import LabelKeys
 from exporter.identity.safe_names import SafeNames
@@ -63,37 +60,3 @@ def test_where_it_is_allowed_the_engine_tells():
     assert not [*last.samples()]
     last.stop()
     assert stats.closed
-
-
-def test_a_poller_tells_what_is_wrong_until_it_is_well():
-    asked, answers = Event(), [SourceTimeoutError("it hangs"), None]
-
-    def ask():
-        answer = answers.pop(0) if answers else None
-        if not answers:
-            asked.set()
-        if answer is not None:
-            raise answer
-
-    troubles = []
-    poller = Poller("test-poller", 0.05, lambda: (troubles.append(poller.trouble), ask()))
-    poller.start()
-    assert asked.wait(5.0)
-    poller.stop()
-    poller._thread.join(5.0)
-    assert troubles[:2] == [None, "it hangs"]
-    assert poller.trouble is None
-    assert poller.rounds >= 1
-
-
-def test_a_poller_hurries_when_it_is_told_to_and_ends_at_once_when_it_waits():
-    asked = Event()
-    poller = Poller("test-poller", 600.0, asked.set)
-    poller.start()
-    assert asked.wait(5.0)
-    asked.clear()
-    poller.hurry()
-    assert asked.wait(5.0)
-    poller.stop()
-    poller._thread.join(5.0)
-    assert not poller._thread.is_alive()
