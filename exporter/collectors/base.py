@@ -21,5 +21,8 @@ class Collector(ABC):
     def accepted(self) -> None:  # noqa: B027 - most collectors keep no memory of their own
         """Take over what the last batch said: the store has it."""
 
+    def interrupt(self) -> None:  # noqa: B027 - most samples wait for nobody
+        """Free a sample that waits, from another thread, at once: the process ends."""
+
     def close(self) -> None:  # noqa: B027 - not every collector holds something open
-        """Free what is held open; may be called from another thread than `sample`."""
+        """Free what is held open, after the last sample, in its thread."""

@@ -131,7 +131,7 @@ class AirflowCollector(Collector):
         self._options = options
         self._facts_due = self._clock.monotonic()
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
         """Free a thread that waits for the database."""
         self._database.interrupt()
 

@@ -39,7 +39,8 @@ class Scripted(Collector):
         self.name = name
         self.next: Batch | BaseException | Callable[[], Batch] = GOOD
         self.accepted_batches = 0
-        self.closed = threading.Event()
+        self.interrupted = threading.Event()
+        self.closed_by: list[threading.Thread] = []
 
     def sample(self) -> Batch:
         if isinstance(self.next, BaseException):
@@ -49,8 +50,11 @@ class Scripted(Collector):
     def accepted(self) -> None:
         self.accepted_batches += 1
 
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
     def close(self) -> None:
-        self.closed.set()
+        self.closed_by.append(threading.current_thread())
 
 
 class Bench:

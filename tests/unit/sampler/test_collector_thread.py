@@ -316,5 +316,5 @@ def test_a_failure_on_the_way_out_is_none(bench: Bench, logs: list[EventDict]) -
     bench.thread.request_stop()
     bench.tick(SourceUnavailableError("the connection was closed by us"))
     assert bench.scrape()["collector_success"] == 1
-    assert bench.collector.closed.is_set()
+    assert bench.collector.interrupted.is_set()
     assert events(logs) == []

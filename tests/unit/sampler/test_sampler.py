@@ -50,6 +50,39 @@ def test_the_threads_sample_and_stop(bench: Bench) -> None:
     assert bench.sampler.ready() is None
 
 
+def test_a_sample_that_waits_is_freed_and_its_own_thread_closes_the_collector(
+    bench: Bench,
+) -> None:
+    sampling = threading.Event()
+
+    def sample() -> Batch:
+        sampling.set()
+        assert bench.collector.interrupted.wait(10)
+        raise SourceUnavailableError("interrupted")
+
+    bench.collector.next = sample
+    bench.sampler.start()
+    assert sampling.wait(10)
+    bench.sampler.stop(10)
+    assert bench.collector.closed_by == [bench.thread._thread]
+
+
+def test_no_collector_holds_the_end_up_however_long_it_takes_to_close(bench: Bench) -> None:
+    class Slow(Scripted):
+        def close(self) -> None:
+            assert stopped.wait(10)
+            super().close()
+
+    stopped = threading.Event()
+    slow = [Slow("one"), Slow("two")]
+    threads = [bench.add(each) for each in slow]
+    bench.sampler.start()
+    bench.sampler.stop(0.0)
+    stopped.set()
+    assert all(thread.join(10) for thread in threads)
+    assert all(each.closed_by for each in slow)
+
+
 def test_a_new_form_is_rendered_at_once_and_before_any_chore(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
