@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     Select,
     String,
@@ -58,18 +59,20 @@ def with_keys(
         return statement.where(tuple_(*key_columns(source)).in_(keys))
     kinds = dict.fromkeys(("dag_id", "task_id", "run_id"), String())
     wanted = unnested(keys, {**kinds, "map_index": Integer()})
+    return statement.join(wanted, same_key(source, wanted))
+
+
+def same_key(source: FromClause, other: FromClause) -> ColumnElement[bool]:
+    """Tell whether rows are of one task instance, so that `source` is read by its unique index."""
     # Equal, said in the order of the unique index, which is then the only one that serves. Of plain
     # equalities PostgreSQL picks an index without map_index and reads the whole run for each key.
     names = ("task_id", "run_id", "map_index")
-    rest, wanted_rest = (tuple_(*[each.c[name] for name in names]) for each in (source, wanted))
-    return statement.join(
-        wanted,
-        and_(
-            source.c.dag_id == wanted.c.dag_id,
-            source.c.map_index == wanted.c.map_index,
-            rest >= wanted_rest,
-            rest <= wanted_rest,
-        ),
+    rest, other_rest = (tuple_(*[each.c[name] for name in names]) for each in (source, other))
+    return and_(
+        source.c.dag_id == other.c.dag_id,
+        source.c.map_index == other.c.map_index,
+        rest >= other_rest,
+        rest <= other_rest,
     )
 
 

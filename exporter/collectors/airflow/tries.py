@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from exporter.model import (
     FINISHED_STATES,
@@ -50,6 +51,41 @@ class Memory:
     still turn up then, in the history of a task instance that has run again."""
 
 
+class Attempt(Protocol):
+    """What any row tells of a try; moments of one kind."""
+
+    @property
+    def state(self) -> str | None:
+        """As Airflow writes it."""
+
+    @property
+    def start(self) -> datetime | float | None:
+        """When the try began, or the row was marked."""
+
+    @property
+    def end(self) -> datetime | float | None:
+        """When it ended."""
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that ran it."""
+
+
+def ran_and_ended(row: Attempt) -> bool:
+    """Tell whether a row is that of a try that ran and ended."""
+    if row.state not in FINISHED_STATES or row.end is None:
+        return False
+    # Without a pid it never ran: marked before it started, or an EmptyOperator. A task skipped
+    # from upstream may keep an old pid, but then start and end are one moment.
+    return row.start is not None and row.pid is not None and row.start != row.end
+
+
+def outcome(state: str | None, *, archived: bool) -> str:
+    """Return how a try that ran and ended stands: success, failed, skipped or up_for_retry."""
+    # The history holds tries that another try followed, so a failed one was retried.
+    return "up_for_retry" if archived and state == "failed" else str(state)
+
+
 def suspects(memory: Memory, active: Mapping[TaskKey, ActiveRow]) -> set[TaskKey]:
     """Return the task instances whose rows must be read, whenever they last ran.
 
@@ -88,12 +124,14 @@ def finished(
         if key in seen:
             continue
         seen.add(key)
-        if not _ran_and_ended(row) or key in memory.counted:
+        if not ran_and_ended(row) or key in memory.counted:
             continue
         begun = memory.begun.get(row.key)
         was_begun = begun is not None and begun.start == row.start
         if was_begun or (row.end is not None and row.end >= floor):
-            tries[key] = FinishedTry(row, _outcome(row), _duration_seconds(row))
+            tries[key] = FinishedTry(
+                row, outcome(row.state, archived=row.archived), _duration_seconds(row)
+            )
     return tries
 
 
@@ -130,19 +168,6 @@ def _begun(row: ActiveRow) -> Begun:
 def _is_over(row: TryRow) -> bool:
     """Tell whether a start belongs to no try that may still end."""
     return row.archived or row.start == row.end
-
-
-def _ran_and_ended(row: TryRow) -> bool:
-    if row.state not in FINISHED_STATES or row.end is None:
-        return False
-    # Without a pid it never ran: marked before it started, or an EmptyOperator. A task skipped
-    # from upstream may keep an old pid, but then start and end are one moment.
-    return row.pid is not None and row.start != row.end
-
-
-def _outcome(row: TryRow) -> str:
-    # The history holds tries that another try followed, so a failed one was retried.
-    return "up_for_retry" if row.archived and row.state == "failed" else str(row.state)
 
 
 def _duration_seconds(row: TryRow) -> float:

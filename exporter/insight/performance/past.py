@@ -43,7 +43,8 @@ class PastTry(NamedTuple):
     @property
     def seconds(self) -> float:
         """From start to end: with deferrals, of a rescheduled sensor the last poke only."""
-        return self.end - self.start
+        # A worker's clock may have been set back meanwhile.
+        return max(0.0, self.end - self.start)
 
 
 class PastRun(NamedTuple):

@@ -57,12 +57,20 @@ def test_every_try_that_ran_is_found_once(past: Callable[..., Past], version: st
     there.tried(run, "waits", -500, -450, state="up_for_retry", try_number=1)
     there.archived(run, "waits", -500, -450)
     there.tried(run, "marked", -400, -400, pid=None)
-    there.tried(run, "backwards", -400, -401)
+    # Its worker's clock was ahead, and has been set back.
+    there.tried(run, "ahead", -400, -401)
+    # Cleared, and before it ran again skipped from upstream, or marked by a user: the try number
+    # is still that of the archived try, and so is the pid.
+    there.tried(run, "skipped", -300, -300, state="skipped", try_number=1)
+    there.archived(run, "skipped", -700, -460, state="success", try_number=1)
+    there.tried(run, "mended", -700, -650, state="success", try_number=1)
+    there.archived(run, "mended", -700, -650, try_number=1)
     there.tried(run, "runs", -300, -200, state="running")
     found = tries(there.history(), there.at(-DAY))
     assert names(found) == [
-        ("cleared", "success", 60), ("plain", "success", 10), ("retried", "success", 5),
-        ("retried", "up_for_retry", 20), ("stale", "success", 10), ("waits", "up_for_retry", 50),
+        ("ahead", "success", 0), ("cleared", "success", 60), ("mended", "up_for_retry", 50),
+        ("plain", "success", 10), ("retried", "success", 5), ("retried", "up_for_retry", 20),
+        ("skipped", "success", 240), ("stale", "success", 10), ("waits", "up_for_retry", 50),
     ]  # fmt: skip
     plain = next(each for each in found if each.task_id == "plain")
     assert (plain.queue, plain.pool, plain.slots) == ("gpu", "wide", 3)
