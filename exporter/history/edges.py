@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, cast, column, func, null, select
+from sqlalchemy import ColumnElement, Connection, Subquery, Table, cast, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from exporter.collectors.airflow.schema import Schema
@@ -24,25 +24,33 @@ Edges = dict[str, dict[str, list[str]]]
 
 def of_dags(dag_ids: Sequence[str], connection: Connection, schema: Schema) -> Edges:
     """Return the dependencies within these DAGs; the newest version of each."""
+    newest = _newest(schema.tables["serialized_dag"], dag_ids)
     if connection.dialect.name == "postgresql":
-        task, names, downstreams = _postgresql(schema)
+        task, names, downstreams = _postgresql(newest.c.data)
     else:
-        task, names, downstreams = _sqlite(schema)
-    dag = schema.tables["serialized_dag"]
-    moment = next((dag.c[n] for n in ("last_updated", "created_at") if n in dag.c), null())
+        task, names, downstreams = _sqlite(newest.c.data)
     statement = (
-        select(dag.c.dag_id, moment, names, downstreams)
-        .select_from(dag)
-        .join(task, onclause=dag.c.dag_id.is_not(None))
-        .where(dag.c.dag_id.in_(dag_ids))
+        select(newest.c.dag_id, names, downstreams)
+        .select_from(newest)
+        .join(task, onclause=newest.c.dag_id.is_not(None))
+        .where(newest.c.place == 1)
     )
-    versions: dict[str, dict[Any, list[tuple[str, str | None]]]] = defaultdict(dict)
-    for dag_id, updated, name, below in connection.execute(statement):
-        versions[dag_id].setdefault(updated, []).append((str(name), below))
-    return {
-        dag_id: _upstreams(by_moment[max(by_moment, key=lambda each: (each is not None, each))])
-        for dag_id, by_moment in versions.items()
-    }
+    tasks: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
+    for dag_id, name, below in connection.execute(statement):
+        tasks[dag_id].append((str(name), below))
+    return {dag_id: _upstreams(found) for dag_id, found in tasks.items()}
+
+
+def _newest(dag: Table, dag_ids: Sequence[str]) -> Subquery:
+    """Return the versions of these DAGs with their place, the newest first.
+
+    Airflow 3 keeps thousands: none but the first is to be taken apart.
+    """
+    moment = next((dag.c[n] for n in ("last_updated", "created_at") if n in dag.c), None)
+    order = () if moment is None else (moment.is_(None), moment.desc())
+    place = func.row_number().over(partition_by=dag.c.dag_id, order_by=order)
+    versions = select(dag.c.dag_id, dag.c.data, place.label("place"))
+    return versions.where(dag.c.dag_id.in_(dag_ids)).subquery("newest")
 
 
 def _upstreams(tasks: Sequence[tuple[str, str | None]]) -> dict[str, list[str]]:
@@ -67,17 +75,15 @@ def _names(text: str | None) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _postgresql(schema: Schema) -> tuple[Any, Any, Any]:
-    data = cast(schema.tables["serialized_dag"].c.data, JSONB)
+def _postgresql(data: ColumnElement[Any]) -> tuple[Any, Any, Any]:
     # Unlike jsonb_array_elements, which ends the statement for what is no list.
-    elements = func.jsonb_path_query(data["dag"]["tasks"], cast("$[*]", JSONPATH))
+    elements = func.jsonb_path_query(cast(data, JSONB)["dag"]["tasks"], cast("$[*]", JSONPATH))
     task = elements.table_valued(column("value", JSONB), name="task").render_derived()
     plain = func.coalesce(task.c.value["__var"], task.c.value, type_=JSONB)
     return task, plain["task_id"].astext, plain["downstream_task_ids"].astext
 
 
-def _sqlite(schema: Schema) -> tuple[Any, Any, Any]:
-    data = schema.tables["serialized_dag"].c.data
+def _sqlite(data: ColumnElement[Any]) -> tuple[Any, Any, Any]:
     task = func.json_each(data, "$.dag.tasks").table_valued("value", name="task")
     plain = func.coalesce(func.json_extract(task.c.value, "$.__var"), task.c.value)
     below = func.json_extract(plain, "$.downstream_task_ids")

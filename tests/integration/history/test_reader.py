@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,28 @@ def test_the_newest_version_of_a_dag_tells_its_dependencies(
     there.serialized("other", {"x": []}, id=3)
     found = there.history().edges(["d", "unknown"])
     assert found == {"d": {"a": [], "b": ["a"], "c": ["a", "b"]}}
+
+
+def test_versions_of_the_same_moment_are_not_merged(past: Callable[..., Past]) -> None:
+    there = past()
+    there.serialized("d", {"a": ["b"], "b": []}, id=1)
+    there.serialized("d", {"b": ["a"], "a": []}, id=2)
+    found = there.history().edges(["d"])
+    assert found["d"] in ({"a": [], "b": ["a"]}, {"a": ["b"], "b": []})
+
+
+def test_no_version_but_the_newest_is_taken_apart(past: Callable[..., Past]) -> None:
+    there = past()
+    tasks = {f"task{number}": [f"task{number + 1}"] for number in range(100)}
+    for number in range(200):
+        there.serialized("d", tasks, at=there.at(-DAY - number), id=number)
+    there.serialized("d", {"a": []}, id=200)
+    history = there.history()
+    tracemalloc.start()
+    assert history.edges(["d"]) == {"d": {"a": []}}
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_documents_that_are_no_dags_are_survived(past: Callable[..., Past]) -> None:
