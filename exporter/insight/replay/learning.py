@@ -35,9 +35,9 @@ class QueueLoad:
     arrivals: list[Arrival] = field(default_factory=list)
     """Of the replayed time."""
     duration_seconds: float | None = None
-    """Mean of the tries before it, the last ones most."""
+    """Mean of the tries that ended before it, the last ones most."""
     widths: dict[str, float] = field(default_factory=dict)
-    """Mean first wave by DAG, of the runs before it."""
+    """Mean first wave by DAG, of those that were over before it."""
 
 
 class Learning:
@@ -56,25 +56,25 @@ class Learning:
         """Take in a page."""
         by_name = {(run.dag_id, run.run_id): run for run in runs}
         waves: dict[tuple[str, str, str], list[Span]] = defaultdict(list)
+        ended: list[tuple[float, str, float]] = []
         for each in tries:
             if each.queued is None:
                 continue
             queue = each.queue or ""
+            load = self.queues[queue]
             if each.queued >= self._split:
-                self._replay(queue, each)
+                self._replay(load, each)
                 continue
-            self._learn_duration(queue, each)
+            if each.end < self._split:
+                ended.append((each.end, queue, each.seconds))
             run = by_name.get((each.dag_id, each.run_id))
             if run is not None and each.queued <= run.begun + self._wave_seconds:
                 span = Span(_moment(each.queued), _moment(each.end), 1.0)
                 waves[each.dag_id, each.run_id, queue].append(span)
-        for run in by_name.values():
-            if run.due is None:
-                continue
-            if run.due >= self._split:
-                self._runs.append(run)
-            elif run.begun < self._split:
-                self._learn_wave(run, waves)
+        for _, queue, seconds in sorted(ended):
+            load = self.queues[queue]
+            load.duration_seconds = _mean(load.duration_seconds, seconds, DURATION_WEIGHT)
+        self._add_runs(by_name.values(), waves)
 
     def due(self, queue: str) -> list[Due]:
         """Return the runs that the schedule promised for the replayed time, by when."""
@@ -86,16 +86,22 @@ class Learning:
         ]
         return sorted(found)
 
-    def _replay(self, queue: str, each: PastTry) -> None:
-        load = self.queues[queue]
+    def _replay(self, load: QueueLoad, each: PastTry) -> None:
         if len(load.arrivals) >= MAX_ARRIVALS:
             self.too_many = True
         elif each.queued is not None and each.queued < self._end:
             load.arrivals.append(Arrival(each.queued, each.seconds))
 
-    def _learn_duration(self, queue: str, each: PastTry) -> None:
-        load = self.queues[queue]
-        load.duration_seconds = _mean(load.duration_seconds, each.seconds, DURATION_WEIGHT)
+    def _add_runs(
+        self, runs: Iterable[ScheduledRun], waves: Mapping[tuple[str, str, str], Sequence[Span]]
+    ) -> None:
+        for run in runs:
+            if run.due is None:
+                continue
+            if run.due >= self._split:
+                self._runs.append(run)
+            elif run.begun + self._wave_seconds <= self._split:
+                self._learn_wave(run, waves)
 
     def _learn_wave(
         self, run: ScheduledRun, waves: Mapping[tuple[str, str, str], Sequence[Span]]

@@ -49,11 +49,33 @@ def test_tasks_that_follow_upon_one_another_count_as_one() -> None:
     assert learning.queues["q"].widths == {"d": 2.0}
 
 
-@given(st.lists(st.builds(tried, st.just("c"), st.floats(SPLIT, 3000), st.floats(0, 1e6))))
+QUEUED_LATER = st.builds(tried, st.just("c"), st.floats(SPLIT, 3000), st.floats(0, 1e6))
+ENDED_LATER = st.builds(tried, st.just("b"), st.floats(596, SPLIT), st.floats(SPLIT, 1e6))
+
+
+@given(st.lists(QUEUED_LATER | ENDED_LATER))
 def test_what_comes_later_changes_nothing_of_the_forecast(later: list[PastTry]) -> None:
     found, alone = learned(later), learned([])
     assert found.due("q") == alone.due("q") == [Due(1500.0, 1505.0, pytest.approx(3.4))]
     assert found.queues["q"].duration_seconds == alone.queues["q"].duration_seconds
+
+
+def test_a_mean_follows_the_order_in_which_tries_ended() -> None:
+    tries = [tried("a", 100.0 * number, 10.0 * number) for number in range(1, 6)]
+    for given_as in (tries, tries[::-1]):
+        learning = Learning(SPLIT, END, WAVE)
+        learning.add([], given_as)
+        expected = 10.0
+        for seconds in (20.0, 30.0, 40.0, 50.0):
+            expected += 0.1 * (seconds - expected)
+        assert learning.queues["q"].duration_seconds == pytest.approx(expected)
+
+
+def test_a_first_wave_that_was_not_over_teaches_nothing() -> None:
+    learning = Learning(SPLIT, END, WAVE)
+    learning.add([run("a", 950.0, 955.0)], [tried("a", 960.0), tried("a", 1010.0)])
+    assert learning.queues["q"].widths == {}
+    assert learning.due("q") == []
 
 
 def test_what_was_queued_since_is_replayed() -> None:
