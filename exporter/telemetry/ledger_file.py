@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -121,6 +120,9 @@ class Change:
 
 def opened(path: Path) -> sqlite3.Connection:
     """Open and migrate the file; raise ConfigError when a newer version wrote it."""
+    # One that is there keeps its mode: it may be another user's, whose group we are in.
+    with suppress(FileExistsError):
+        path.touch(0o600, exist_ok=False)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
     try:
         # FULL: what has been published must not be forgotten by a power cut, or Prometheus would
@@ -149,7 +151,6 @@ def opened(path: Path) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    os.chmod(path, 0o600)  # noqa: PTH101 - the path may be a bytes-like of another encoding
     return connection
 
 

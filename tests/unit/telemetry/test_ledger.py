@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from pathlib import Path
+from stat import S_IMODE
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -20,6 +24,7 @@ from tests.support.exposed import PLAIN, text
 COUNTER = Family("things_total", Kind.COUNTER, "Things.", ("dag_id",))
 HISTOGRAM = Family("waits_seconds", Kind.HISTOGRAM, "Waits.", ("dag_id",), buckets=(1.0, 5.0))
 
+USER, GROUP = 4000, 3000
 
 OPEN: list[Ledger] = []
 
@@ -128,6 +133,44 @@ def test_a_family_whose_buckets_changed_starts_again(tmp_path):
     again = Life(tmp_path, families=(COUNTER, other))
     assert again.store.children(other) == {}
     assert again.store.children(COUNTER) == {("a",): (1.0, ())}
+
+
+def test_a_new_ledger_is_for_its_owner_alone_and_one_that_is_there_keeps_its_mode(tmp_path):
+    before = os.umask(0)
+    try:
+        Life(tmp_path).die()
+    finally:
+        os.umask(before)
+    path = tmp_path / "ledger.sqlite"
+    assert S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o660)
+    Life(tmp_path).die()
+    assert S_IMODE(path.stat().st_mode) == 0o660
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_ledger_of_another_user_that_the_group_may_write_goes_on():
+    with TemporaryDirectory() as name:
+        state = Path(name)
+        life = Life(state)
+        life.count(value=2.0)
+        life.die()
+        # As Kubernetes hands a volume to the pod's `fsGroup`, after `runAsUser` has changed.
+        for path, mode in ((state, 0o2770), *((each, 0o660) for each in state.iterdir())):
+            os.chown(path, 0, GROUP)
+            path.chmod(mode)
+        os.setegid(GROUP)
+        os.seteuid(USER)
+        try:
+            again = Life(state)
+            assert again.store.persistent
+            again.count(value=3.0)
+            again.die()
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+        assert Life(state).store.children(COUNTER) == {("a",): (5.0, ())}
+        assert not [*state.glob("*.unread-*")]
 
 
 def test_another_process_on_the_same_directory_is_refused(tmp_path):
