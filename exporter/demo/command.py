@@ -30,7 +30,8 @@ def demo(demo_path: str | None, demo_dsn_file: str | None, **given: Any) -> None
     from exporter.app import App  # noqa: PLC0415 - `--help` must not wait for it
     from exporter.check.needless import warn  # noqa: PLC0415
     from exporter.demo import pushes  # noqa: PLC0415
-    from exporter.demo.workload import Demo, dbt_path  # noqa: PLC0415
+    from exporter.demo.installation import Demo  # noqa: PLC0415
+    from exporter.demo.workload import dbt_path  # noqa: PLC0415
 
     redactor = Redactor()
     kept = Path(demo_path).absolute() if demo_path else None

@@ -14,7 +14,8 @@ import structlog.testing
 
 from exporter import catalogue
 from exporter.catalogue import rows
-from exporter.demo.workload import Demo, dbt_path
+from exporter.demo.installation import Demo
+from exporter.demo.workload import dbt_path
 from tests.support.exporter import ExporterProcess
 from tests.support.ports import free_port
 

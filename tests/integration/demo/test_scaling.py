@@ -19,7 +19,7 @@ from exporter.collectors.airflow.collector import AirflowCollector
 from exporter.collectors.airflow.engine import Database
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.scaling import Scaling
-from exporter.demo.workload import Demo
+from exporter.demo.installation import Demo
 from exporter.insight.autoscale import Policy
 from exporter.samples import EntryKey
 from tests.support.exporter import ExporterProcess

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 import psycopg
 import pytest
 
-from exporter.demo.workload import Demo
+from exporter.demo.installation import Demo
 from exporter.dsn_source import DsnFile, read_from
 from exporter.errors import ConfigError
 

@@ -23,7 +23,7 @@ from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
 from exporter.collectors.airflow.engine import Database
 from exporter.demo.dags import QUEUE_SLOTS
-from exporter.demo.workload import Demo
+from exporter.demo.installation import Demo
 from exporter.errors import ConfigError
 
 from .processes import children, command_line, in_group, open_files, wait_until
@@ -264,7 +264,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from threading import Event
-from exporter.demo.workload import Demo
+from exporter.demo.installation import Demo
 Demo(Path(sys.argv[1]), pace=8.0).start()
 print("started", flush=True)
 Event().wait()
