@@ -14,15 +14,15 @@ from contextlib import suppress
 
 import structlog
 
-MAX_WATCHED = 4096
-"""Each one costs a descriptor; what is above is not watched."""
+from exporter.kernel.kept import Descriptors
 
 
 class ExitWatch:
     """One thread that waits for the end of processes and then calls back, in that thread."""
 
-    def __init__(self, name: str) -> None:
-        """Prepare; the thread runs from the first process on."""
+    def __init__(self, name: str, descriptors: Descriptors) -> None:
+        """Prepare; the thread runs from the first process on. Each process costs a descriptor."""
+        self._descriptors = descriptors
         self._log = structlog.get_logger("exporter.kernel.exits")
         self._lock = threading.Lock()
         self._watched: dict[int, Callable[[], object]] = {}
@@ -35,14 +35,16 @@ class ExitWatch:
     def watch(self, pid: int, ended: Callable[[], object]) -> bool:
         """Call `ended` once when the process ends; tell whether it is watched.
 
-        It is not when it is gone already, when the kernel has no pidfd, or above the cap.
+        It is not when it is gone already, when the kernel has no pidfd, or when no descriptor may
+        be kept any more.
         """
         with self._lock:
-            if self._stopping or len(self._watched) >= MAX_WATCHED:
+            if self._stopping or not self._descriptors.take():
                 return False
             try:
                 descriptor = os.pidfd_open(pid)
             except OSError:
+                self._descriptors.give()
                 return False
             self._watched[descriptor] = ended
             self._poll.register(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
@@ -71,9 +73,10 @@ class ExitWatch:
 
     def _close(self) -> None:
         with self._lock:
-            for descriptor in (*self._watched, self._wake):
-                os.close(descriptor)
+            for descriptor in self._watched:
+                self._give(descriptor)
             self._watched.clear()
+            os.close(self._wake)
             self._poll.close()
 
     def _tell(self, descriptor: int) -> None:
@@ -87,4 +90,8 @@ class ExitWatch:
             del self._watched[descriptor]
             with suppress(OSError):
                 self._poll.unregister(descriptor)
-            os.close(descriptor)
+            self._give(descriptor)
+
+    def _give(self, descriptor: int) -> None:
+        os.close(descriptor)
+        self._descriptors.give()

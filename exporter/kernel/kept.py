@@ -24,7 +24,7 @@ _GONE = frozenset({errno.ENODEV, errno.ESRCH})
 def descriptor_cap() -> int:
     """Raise the soft limit of open files to the hard one; return how many may be kept open.
 
-    Half of the limit, so that sockets and databases never starve.
+    Half of the limit, for the whole process: sockets and databases never starve.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
@@ -35,7 +35,7 @@ def descriptor_cap() -> int:
 
 
 class Descriptors:
-    """Count the descriptors that all kept files hold together; safe between threads."""
+    """Count the descriptors that kept files and watched processes hold; safe between threads."""
 
     def __init__(self, cap: int) -> None:
         """Allow `cap` descriptors to be kept open at the same time."""

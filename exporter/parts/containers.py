@@ -19,7 +19,6 @@ from exporter.config import Settings
 from exporter.identity.pods import PodList
 from exporter.identity.safe_names import SafeNames
 from exporter.kernel.hierarchies import found_hierarchies
-from exporter.kernel.kept import Descriptors, descriptor_cap
 from exporter.parts.surroundings import Surroundings
 
 NO_ENGINE = "none"
@@ -50,7 +49,7 @@ def containers_collector(around: Surroundings) -> ContainersCollector:
         HostTree(hierarchies),
         Siblings(str(settings.procfs)),
         names,
-        Descriptors(descriptor_cap()),
+        around.descriptors,
         clock,
         options=Options(settings.containers_details_interval),
         last_resort=last_resort,

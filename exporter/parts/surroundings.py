@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.filters import DagFilter
 from exporter.identity.downward import DownwardVolume
 from exporter.identity.labels import LabelKeys
+from exporter.kernel.kept import Descriptors, descriptor_cap
 from exporter.model import Task
 
 
@@ -32,6 +33,8 @@ class Surroundings:
     """DAG and task ids that the database knows; the same object while nothing changed."""
     identities: Callable[[], Mapping[str, Task]]
     """Tries by what the titles of their processes hold, as the database tells."""
+    descriptors: Descriptors = field(default_factory=lambda: Descriptors(descriptor_cap()))
+    """What all collectors may keep open together: the rest is for sockets and databases."""
 
     @property
     def label_keys(self) -> LabelKeys:

@@ -20,7 +20,6 @@ from exporter.forward.totals import Totals
 from exporter.identity.own_task import OwnTask
 from exporter.identity.safe_names import SafeNames
 from exporter.kernel.exits import ExitWatch
-from exporter.kernel.kept import Descriptors, descriptor_cap
 from exporter.parts.surroundings import Surroundings
 from exporter.samples import EntryKey
 
@@ -35,7 +34,6 @@ def tasks_collector(
     `checkpoint` returns what a collector of that name has kept.
     """
     settings = around.settings
-    descriptors = Descriptors(descriptor_cap())
     pod = around.own_pod()
     own_task = OwnTask(pod, SafeNames(around.known_tasks), around.label_keys) if pod else None
     sources = Sources(
@@ -43,12 +41,13 @@ def tasks_collector(
         pod=own_task.task if own_task else lambda: None,
         log_template=settings.log_pattern or DEFAULT_TEMPLATE,
         read_environ=settings.read_environ,
-        container=lambda pid: working_set(str(settings.procfs), pid, descriptors),
+        container=lambda pid: working_set(str(settings.procfs), pid, around.descriptors),
         identity=lambda text: around.identities().get(text),
     )
-    procfs = Procfs(settings.procfs, descriptors)
+    procfs = Procfs(settings.procfs, around.descriptors)
+    exits = ExitWatch("task-exits", around.descriptors)
 
-    def follow(remembered: Mapping[str, str], first_look: float, exits: ExitWatch) -> Follower:
+    def follow(remembered: Mapping[str, str], first_look: float) -> Follower:
         tries = Tries(
             procfs, sources, first_look=first_look, remembered=remembered, clock=around.clock
         )
@@ -65,6 +64,7 @@ def tasks_collector(
         follow,
         checkpoint(TasksCollector.name),
         around.clock,
+        exits=exits,
         dags=around.dags,
         hand_over=_handing_over(forwarder) if forwarder else None,
     )

@@ -50,7 +50,7 @@ class ContainersCollector(Collector):
         self._descriptors = descriptors
         self._clock = clock
         self._log = structlog.get_logger("exporter.collectors.containers")
-        self._exits = ExitWatch("container-exits")
+        self._exits = ExitWatch("container-exits", descriptors)
         self._last_resort = last_resort
         self._begun = False
         self._parents = Parents(tree.parent, descriptors)

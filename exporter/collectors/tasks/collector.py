@@ -45,26 +45,28 @@ class TasksCollector(Collector):
 
     def __init__(
         self,
-        follow: Callable[[Mapping[str, str], float, ExitWatch], Follower],
+        follow: Callable[[Mapping[str, str], float], Follower],
         entries: Mapping[EntryKey, str],
         clock: Clock,
         *,
+        exits: ExitWatch,
         dags: Callable[[], DagFilter],
         hand_over: Callable[[Ended], object] | None = None,
     ) -> None:
         """Go on from what earlier checkpoints hold; nothing is read before the first sample.
 
-        `follow` makes the follower from what is remembered of living trees, the moment of the
-        first look ever (Unix seconds) and who watches for exits. With `hand_over`, who is told of
-        every try once when it ends, another exporter counts: here nothing is.
+        `follow` makes the follower from what is remembered of living trees and the moment of the
+        first look ever (Unix seconds); `exits`, whom it asks, ends with the collector. With
+        `hand_over`, who is told of every try once when it ends, another exporter counts: here
+        nothing is.
         """
         self._clock = clock
         self._dags = dags
         self._hand_over = hand_over
-        self._exits = ExitWatch("task-exits")
+        self._exits = exits
         remembered = {key: text for (section, key), text in entries.items() if section == TREE}
         self._first_look = _first_look(entries, clock.wall())
-        self._follower = follow(remembered, self._first_look, self._exits)
+        self._follower = follow(remembered, self._first_look)
         self._entries: Mapping[EntryKey, str] = entries
         self._glances: Loop | None = None
         self.running: RunningTries | None = None

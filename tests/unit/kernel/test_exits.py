@@ -10,13 +10,18 @@ from time import monotonic
 
 import pytest
 
-from exporter.kernel import exits
 from exporter.kernel.exits import ExitWatch
+from exporter.kernel.kept import Descriptors
 
 
 @pytest.fixture
-def watch():
-    watch = ExitWatch("test-exits")
+def descriptors():
+    return Descriptors(2)
+
+
+@pytest.fixture
+def watch(descriptors):
+    watch = ExitWatch("test-exits", descriptors)
     yield watch
     watch.stop()
 
@@ -33,7 +38,7 @@ def open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_an_exit_is_told_once_and_while_the_process_is_still_a_zombie(watch, child):
+def test_an_exit_is_told_once_and_while_the_process_is_still_a_zombie(watch, descriptors, child):
     told, states = threading.Event(), []
 
     def ended():
@@ -47,21 +52,24 @@ def test_an_exit_is_told_once_and_while_the_process_is_still_a_zombie(watch, chi
     assert told.wait(5.0)
     deadline = monotonic() + 5.0
     # One descriptor for the process; it is given back.
-    while open_files() != before - 1:
+    while open_files() != before - 1 or len(descriptors):
         assert monotonic() < deadline
     assert states == ["Z"]
 
 
-def test_what_is_gone_is_not_watched(watch, child):
+def test_what_is_gone_is_not_watched(watch, descriptors, child):
     child.kill()
     child.wait()
     assert not watch.watch(child.pid, lambda: None)
+    assert len(descriptors) == 0
 
 
-def test_above_the_cap_nothing_is_watched(watch, child, monkeypatch):
-    monkeypatch.setattr(exits, "MAX_WATCHED", 1)
+def test_what_others_keep_open_is_part_of_the_cap(watch, descriptors, child):
+    assert descriptors.take()
     assert watch.watch(child.pid, lambda: None)
     assert not watch.watch(child.pid, lambda: None)
+    descriptors.give()
+    assert watch.watch(child.pid, lambda: None)
 
 
 def test_who_fails_leaves_the_others_their_exits(watch, child):
@@ -72,11 +80,11 @@ def test_who_fails_leaves_the_others_their_exits(watch, child):
     assert told.wait(5.0)
 
 
-def test_stopping_gives_everything_back_and_watches_no_more(child):
+def test_stopping_gives_everything_back_and_watches_no_more(descriptors, child):
     before = open_files()
-    watch = ExitWatch("test-exits")
+    watch = ExitWatch("test-exits", descriptors)
     watch.watch(child.pid, lambda: None)
     watch.stop()
     watch.stop()
-    assert open_files() == before
+    assert (open_files(), len(descriptors)) == (before, 0)
     assert not watch.watch(child.pid, lambda: None)

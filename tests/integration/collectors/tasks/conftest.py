@@ -33,7 +33,7 @@ class Host:
 
     def __init__(self, sources=None, *, exits=True, first_look=None, remembered=None):
         self.descriptors = Descriptors(1000)
-        self.exits = ExitWatch("test-exits") if exits else None
+        self.exits = ExitWatch("test-exits", self.descriptors) if exits else None
         sources = sources or Sources()
         tries = Tries(
             Procfs(Path("/proc"), self.descriptors),

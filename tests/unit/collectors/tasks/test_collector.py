@@ -16,6 +16,7 @@ from exporter.collectors.tasks.collector import (
 )
 from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
+from exporter.kernel.exits import ExitWatch
 from tests.unit.collectors.tasks.proc import Proc
 
 UUID = "019d3a6e-0c5b-7cd1-8f5e-5b1b2f6f9f5e"
@@ -30,11 +31,12 @@ class Host:
         self.proc = Proc(root)
         self.dags = dags or DagFilter()
         self.collector = TasksCollector(
-            lambda remembered, first_look, _: self.proc.follower(
+            lambda remembered, first_look: self.proc.follower(
                 first_look=first_look, remembered=remembered
             ),
             entries or {},
             self.proc.clock,
+            exits=ExitWatch("test-exits", self.proc.descriptors),
             dags=lambda: self.dags,
             hand_over=hand_over,
         )
