@@ -47,7 +47,7 @@ class Cgroup:
     def __init__(
         self, homes: Mapping[str, Home], descriptors: Descriptors, *, keep_all: bool = False
     ) -> None:
-        """Take the directories by controller, from `Hierarchies.at` or `of`; open nothing yet.
+        """Take the directories by controller, from `Hierarchies.at`; open nothing yet.
 
         Up to six descriptors stay open. With `keep_all` it is every file's: for what lies
         behind /proc/PID/root, which cannot be opened any more once that process has ended.

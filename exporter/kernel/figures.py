@@ -30,13 +30,10 @@ class Figures(NamedTuple):
     rss: Source
     cache: Source
     inactive_file: Source
-    mapped_file: Source
-    swap: Source
     memory_limit: Source
     periods: Source
     throttled_periods: Source
     throttled: Source
-    threads: Source
 
 
 def _v1_stat(key: bytes) -> Source:
@@ -56,13 +53,10 @@ V1 = Figures(
     rss=_v1_stat(b"rss"),
     cache=_v1_stat(b"cache"),
     inactive_file=_v1_stat(b"inactive_file"),
-    mapped_file=_v1_stat(b"mapped_file"),
-    swap=_v1_stat(b"swap"),
     memory_limit=Source("memory", "memory.limit_in_bytes"),
     periods=Source("cpu", "cpu.stat", b"nr_periods"),
     throttled_periods=Source("cpu", "cpu.stat", b"nr_throttled"),
     throttled=Source("cpu", "cpu.stat", b"throttled_time", per_unit=1e9),
-    threads=Source("pids", "pids.current"),
 )
 V2 = Figures(
     cpu=Source("cpuacct", "cpu.stat", b"usage_usec", per_unit=1e6),
@@ -72,12 +66,9 @@ V2 = Figures(
     rss=_v2_stat(b"anon"),
     cache=_v2_stat(b"file"),
     inactive_file=_v2_stat(b"inactive_file"),
-    mapped_file=_v2_stat(b"file_mapped"),
-    swap=Source("memory", "memory.swap.current"),
     memory_limit=Source("memory", "memory.max"),
     periods=Source("cpu", "cpu.stat", b"nr_periods"),
     throttled_periods=Source("cpu", "cpu.stat", b"nr_throttled"),
     throttled=Source("cpu", "cpu.stat", b"throttled_usec", per_unit=1e6),
-    threads=Source("pids", "pids.current"),
 )
 BY_VERSION = {1: V1, 2: V2}

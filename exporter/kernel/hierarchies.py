@@ -35,23 +35,6 @@ class Hierarchy:
     version: int
     directory: str
     """Where it is mounted, without a slash at the end."""
-    root: str = "/"
-    """The cgroup that is seen at `directory`, as the kernel names it."""
-
-    def seen(self, named: str) -> str | None:
-        """Return the path below `directory` of a cgroup named by /proc/PID/cgroup.
-
-        None for what the mount does not show: another subtree, or outside the namespace.
-        """
-        if self.root == "/":
-            path = named
-        elif named == self.root:
-            path = "/"
-        elif named.startswith(self.root + "/"):
-            path = named[len(self.root) :]
-        else:
-            return None
-        return path if _is_plain(path) else None
 
     def home(self, path: str) -> Home | None:
         """Return the directory of a path below `directory`; None if it could lead out of it."""
@@ -73,16 +56,6 @@ class Hierarchies:
             for controller, hierarchy in self.by_controller.items()
             if (home := hierarchy.home(path)) is not None
         }
-
-    def of(self, membership: Mapping[str, str]) -> dict[str, Home]:
-        """Return the directories of a process's own cgroups, those that are seen."""
-        found = {}
-        for controller, hierarchy in self.by_controller.items():
-            named = membership.get(controller if hierarchy.version == 1 else UNIFIED)
-            path = None if named is None else hierarchy.seen(named)
-            if path is not None and (home := hierarchy.home(path)) is not None:
-                found[controller] = home
-        return found
 
 
 def found_hierarchies(procfs: str = "/proc", cgroupfs: str = "/sys/fs/cgroup") -> Hierarchies:
@@ -137,7 +110,7 @@ def _from_mounts(found: list[Mount]) -> Hierarchies:
     unified = None
     # Where a hierarchy is mounted twice, the mount that shows all of it is the useful one.
     for mount in sorted(found, key=lambda mount: mount.root != "/"):
-        hierarchy = Hierarchy(mount.version, mount.point.rstrip("/"), mount.root)
+        hierarchy = Hierarchy(mount.version, mount.point.rstrip("/"))
         if mount.version == 1:
             for controller in mount.options.intersection(CONTROLLERS):
                 v1.setdefault(controller, hierarchy)

@@ -79,12 +79,6 @@ def possible_paths(container_id: str, parent: str) -> list[str]:
     return [f"{above}/{form.format(container_id)}" for form in _FORMS]
 
 
-def slice_path(name: str) -> str:
-    """Return the path of a systemd slice: `a-b.slice` lies in `a.slice` (systemd.slice(5))."""
-    words = name.removesuffix(".slice").split("-")
-    return "".join(f"/{'-'.join(words[:count])}.slice" for count in range(1, len(words) + 1))
-
-
 def _is_other(prefix: str | None, above: list[str]) -> bool:
     if prefix is not None:
         # crio-conmon-ID, libpod-conmon-ID: the process that watches over the container.

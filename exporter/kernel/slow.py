@@ -38,9 +38,6 @@ class Slow:
     """Anonymous memory; in version 1 with its swap cache."""
     memory_cache_bytes: int | None
     """Page cache, with shared memory and tmpfs."""
-    memory_inactive_file_bytes: int | None
-    memory_mapped_file_bytes: int | None
-    memory_swap_bytes: int | None
     memory_limit_bytes: int | None
     cpu_quota_us: int | None
     """Microseconds of CPU time in each period."""
@@ -52,7 +49,6 @@ class Slow:
     """By resource, those that are exposed."""
     processes: int | None
     """Processes in the cgroup and below, bounded."""
-    threads: int | None
 
 
 def slow(look: Look, processes: int | None) -> Slow | None:
@@ -62,9 +58,6 @@ def slow(look: Look, processes: int | None) -> Slow | None:
         memory_working_set_bytes=_working_set(look),
         memory_rss_bytes=look.value("rss"),
         memory_cache_bytes=look.value("cache"),
-        memory_inactive_file_bytes=look.value("inactive_file"),
-        memory_mapped_file_bytes=look.value("mapped_file"),
-        memory_swap_bytes=look.value("swap"),
         memory_limit_bytes=_limit(look),
         cpu_quota_us=quota_us,
         cpu_period_us=period_us,
@@ -73,7 +66,6 @@ def slow(look: Look, processes: int | None) -> Slow | None:
         cfs_throttled_seconds=look.seconds("throttled"),
         pressure=_pressure(look),
         processes=processes,
-        threads=look.value("threads"),
     )
     return found if look.found or processes is not None else None
 

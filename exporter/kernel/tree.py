@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from exporter.kernel.directories import child_names, is_directory
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
@@ -17,14 +16,6 @@ MOST_DIRECTORIES = 20_000
 
 # The hierarchy that is walked: every container is in each, memory is the one never omitted.
 _WALKED = ("memory", "cpuacct", "cpu", "pids", UNIFIED)
-
-
-class Walk(NamedTuple):
-    """What a walk of the whole tree found."""
-
-    places: frozenset[Place]
-    complete: bool
-    """False when a bound was met, so that there may be more."""
 
 
 class Tree:
@@ -46,10 +37,6 @@ class Tree:
         """Return the cgroups below which containers were seen."""
         return frozenset(self._parents)
 
-    def learn(self, parent: str) -> None:
-        """Remember a cgroup below which containers are to be expected."""
-        self._parents.add(parent)
-
     def scan(self) -> frozenset[Place]:
         """Return the containers below the known parents; a parent that is gone is forgotten.
 
@@ -67,25 +54,26 @@ class Tree:
             self._scanned = frozenset(place for place in found if place is not None)
         return self._scanned
 
-    def walk(self) -> Walk:
-        """Look through the whole tree, the upper levels first, and learn the parents."""
+    def walk(self) -> frozenset[Place]:
+        """Look through the whole tree, the upper levels first, and learn the parents.
+
+        What lies beyond the bounds is not found.
+        """
         found: set[Place] = set()
-        complete, seen = True, 0
+        seen = 0
         waiting = deque([("/", 0)])
         while waiting:
             path, depth = waiting.popleft()
             for name in self._names(path) or ():
                 seen += 1
                 if seen > MOST_DIRECTORIES:
-                    return Walk(frozenset(found), complete=False)
+                    return frozenset(found)
                 if (place := _place(path, name)) is not None:
                     found.add(place)
                     self._parents.add(path)
                 if depth + 1 < MOST_DEPTH:
                     waiting.append((f"{path.rstrip('/')}/{name}", depth + 1))
-                else:
-                    complete = False
-        return Walk(frozenset(found), complete)
+        return frozenset(found)
 
     def find(self, container_id: str, hint_parents: Iterable[str] = ()) -> Place | None:
         """Return a container by trying its possible names below hinted and known parents."""

@@ -37,9 +37,9 @@ _FILTERS = quote('{"type":["container"],"event":[' + ",".join(f'"{a}"' for a in 
 class Engine:
     """Follows an engine from a thread of its own and keeps the set of its running containers.
 
-    While the engine is away the last known set stays. The callbacks run on that thread, after
-    `containers` has changed; they must be quick. After a gap a start or an end
-    may be told twice, and a start also of a container that has ended since: the set is what holds.
+    While the engine is away the last known set stays. `on_start` runs on that thread, after
+    `containers` has changed, and must be quick. After a gap a start may be told twice, and also of
+    a container that has ended since: the set is what holds.
     """
 
     def __init__(
@@ -47,13 +47,11 @@ class Engine:
         host: str | None,
         clock: Clock,
         on_start: Callable[[EngineContainer], object] = lambda _: None,
-        on_end: Callable[[str], object] = lambda _: None,
-        on_oom: Callable[[str], object] = lambda _: None,
     ) -> None:
         """Prepare for an engine (DOCKER_HOST when None); raise ConfigError for a bad address."""
         self._client = EngineClient(host, clock)
         self._clock = clock
-        self._set = ContainerSet(on_start, on_end, on_oom)
+        self._set = ContainerSet(on_start)
         self._since: float | None = None
         """The time of the last event by the engine's clock: after a gap we ask from there on."""
         self._longest_wait_seconds = MIN_BACKOFF_SECONDS

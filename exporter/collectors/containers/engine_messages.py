@@ -20,7 +20,7 @@ MAX_NAME_CHARACTERS = 256
 MAX_EVENT_BYTES = 1 << 20
 """Labels have no limit of their own; Kubernetes puts annotations of 256 KiB in them."""
 
-ACTIONS = ("start", "die", "destroy", "rename", "oom")
+ACTIONS = ("start", "die", "destroy", "rename")
 _LIVING = ("running", "paused", None)
 """A restarting container has no cgroup; its next start is an event. Podman's may be missing."""
 _ID = re.compile(r"[0-9a-f]{64}")

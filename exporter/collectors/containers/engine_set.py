@@ -15,18 +15,11 @@ class ContainerSet:
     Lists and events may overlap and repeat one another: the last word on a container holds.
     """
 
-    def __init__(
-        self,
-        on_start: Callable[[EngineContainer], object],
-        on_end: Callable[[str], object],
-        on_oom: Callable[[str], object],
-    ) -> None:
-        """Begin empty; each callback runs after `containers` has changed."""
+    def __init__(self, on_start: Callable[[EngineContainer], object]) -> None:
+        """Begin empty; `on_start` runs after `containers` has changed."""
         self.containers: Mapping[str, EngineContainer] = MappingProxyType({})
         """A snapshot that does not change."""
         self._on_start = on_start
-        self._on_end = on_end
-        self._on_oom = on_oom
 
     def replace(self, listed: Mapping[str, EngineContainer]) -> None:
         """Take a list for the truth."""
@@ -38,8 +31,6 @@ class ContainerSet:
                 for key, container in listed.items()
             }
         )
-        for key in known.keys() - listed.keys():
-            self._on_end(key)
         for key in listed.keys() - known.keys():
             self._on_start(listed[key])
 
@@ -48,8 +39,6 @@ class ContainerSet:
         key = event.container.id
         if event.action == "start":
             self._start(event.container)
-        elif event.action == "oom":
-            self._on_oom(key)
         elif key not in self.containers:
             return
         elif event.action == "rename":
@@ -57,7 +46,6 @@ class ContainerSet:
             self._publish({**self.containers, key: renamed})
         else:
             self._publish({other: kept for other, kept in self.containers.items() if other != key})
-            self._on_end(key)
 
     def _start(self, container: EngineContainer) -> None:
         new = container.id not in self.containers

@@ -47,7 +47,7 @@ class HostTree:
             places = self._tree.scan()
             if now >= self._walk_at:
                 self._walk_at = now + WALK_SECONDS
-                places |= self._tree.walk().places
+                places |= self._tree.walk()
         if places is not self._places:
             self._places = places
             bounded = sorted(places, key=lambda place: place.container_id)[:MAX_CONTAINERS]

@@ -28,8 +28,6 @@ class StatsReading(NamedTuple):
     cpu_seconds: float
     memory_usage_bytes: int
     inactive_file_bytes: int
-    limit_bytes: int | None
-    """The memory of the machine where the container has no limit."""
 
 
 class StatsRound:
@@ -114,7 +112,7 @@ def reading_from(body: bytes) -> StatsReading | None:
         return None
     # cgroup v1 has both, and there only the total counts the children's.
     inactive = _count(details.get("total_inactive_file", details.get("inactive_file")))
-    return StatsReading(cpu_nanoseconds / 1e9, usage, inactive or 0, _count(memory.get("limit")))
+    return StatsReading(cpu_nanoseconds / 1e9, usage, inactive or 0)
 
 
 def _part(said: object, name: str) -> dict[str, Any]:

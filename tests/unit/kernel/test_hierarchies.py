@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,7 @@ from exporter.kernel.hierarchies import (
     hierarchies_in,
     hierarchies_seen_by,
 )
-from exporter.kernel.membership import UNIFIED, membership
-from tests.support.require import require
+from exporter.kernel.membership import UNIFIED
 from tests.unit.kernel.layouts import LAYOUTS, hierarchies
 
 
@@ -115,50 +113,12 @@ def test_the_mount_that_shows_all_is_preferred(tmp_path):
     assert versions(found_hierarchies(procfs, str(tmp_path))) == {"memory": (1, "all")}
 
 
-@pytest.mark.parametrize(
-    ("root", "named", "seen"),
-    [
-        ("/", "/docker/x", "/docker/x"),
-        ("/", "/", "/"),
-        ("/", "/../docker-x.scope", None),
-        ("/docker/x", "/docker/x", "/"),
-        ("/docker/x", "/docker/x/below", "/below"),
-        ("/docker/x", "/docker/xy", None),
-        ("/docker/x", "/docker/y", None),
-        ("/docker/x", "/", None),
-        ("/..", "/../docker-y.scope", "/docker-y.scope"),
-        ("/..", "/../../system.slice", None),
-        ("/../..", "/../y.scope", None),
-        ("/", "relative", None),
-        ("/", "/a\0b", None),
-    ],
-)
-def test_a_mount_shows_what_lies_below_its_root(root, named, seen):
-    assert Hierarchy(2, "/sys/fs/cgroup", root).seen(named) == seen
-
-
 def test_a_path_cannot_lead_out_of_its_hierarchy():
     found = Hierarchies({"memory": Hierarchy(2, "/sys/fs/cgroup")})
     assert found.at("/a/b") == {"memory": Home(2, "/sys/fs/cgroup/a/b")}
     assert found.at("/") == {"memory": Home(2, "/sys/fs/cgroup")}
     assert found.at("/a/../../etc") == {}
     assert found.at("a") == {}
-
-
-def test_a_process_is_in_other_directories_under_each_controller():
-    found = hierarchies("hybrid")
-    homes = found.of({"memory": "/a", "cpu": "/", UNIFIED: "/u", "pids": "/../x"})
-    assert {key: home.directory.rpartition("cgroup/")[2] for key, home in homes.items()} == {
-        "memory": "memory/a",
-        "cpu": "cpu",
-        UNIFIED: "unified/u",
-    }
-
-
-def test_in_version_2_one_path_serves_every_controller():
-    homes = hierarchies("docker-systemd").of({UNIFIED: "/system.slice"})
-    assert set(homes) == {*CONTROLLERS, UNIFIED}
-    assert {Path(home.directory).name for home in homes.values()} == {"system.slice"}
 
 
 @pytest.mark.parametrize(
@@ -178,12 +138,3 @@ def test_a_link_made_in_a_container_is_not_followed(tmp_path):
     (tmp_path / "7" / "root" / "sys" / "fs").symlink_to(theirs)
     assert hierarchies_in(str(theirs / "cgroup")).by_controller
     assert hierarchies_seen_by(str(tmp_path), 7) is None
-
-
-def test_on_this_machine_our_own_cgroup_is_found():
-    found = found_hierarchies()
-    require(found.by_controller, "no cgroup file system is mounted")
-    homes = found.of(membership("/proc", os.getpid()))
-    assert homes
-    for home in homes.values():
-        assert Path(home.directory, "cgroup.procs").exists()

@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import given, settings
 
-from exporter.kernel.layout import identified, possible_paths, slice_path
+from exporter.kernel.layout import identified, possible_paths
 from tests.unit.kernel.hostile import SEEDS, contents
 from tests.unit.kernel.layouts import PLACES, UID, cid
 
@@ -85,18 +85,6 @@ def test_the_possible_paths_hold_the_real_one(place):
 @pytest.mark.parametrize("name", ["..", "", ID[:12], f"{ID}/../x", ID.upper(), f"{ID}\n"])
 def test_what_is_no_id_has_no_paths(name):
     assert possible_paths(name, "/docker") == []
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("system.slice", "/system.slice"),
-        ("a-b-c.slice", "/a.slice/a-b.slice/a-b-c.slice"),
-        ("kubepods-burstable.slice", "/kubepods.slice/kubepods-burstable.slice"),
-    ],
-)
-def test_a_slice_lies_in_the_slices_that_its_name_begins_with(name, expected):
-    assert slice_path(name) == expected
 
 
 @settings(max_examples=1000)

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.kernel import tree as module
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
-from exporter.kernel.tree import Tree, Walk
+from exporter.kernel.tree import Tree
 from tests.unit.kernel.layouts import PLACES, cid, hierarchies
 
 ID, OTHER = cid("docker-a"), cid("docker-b")
@@ -34,7 +34,7 @@ def ids(places) -> set[str]:
 def test_every_layout_is_walked_and_then_scanned_from_its_parents(layout):
     tree = Tree(hierarchies(layout))
     assert tree.scan() == frozenset()
-    assert tree.walk() == Walk(frozenset(PLACES[layout]), complete=True)
+    assert tree.walk() == frozenset(PLACES[layout])
     assert tree.parents == {place.parent for place in PLACES[layout]}
     assert tree.scan() == PLACES[layout]
 
@@ -69,22 +69,16 @@ def test_a_scan_is_the_same_object_until_somebody_comes_or_goes(tree, root):
 
 def test_a_parent_that_is_gone_is_forgotten(tree, root):
     tree.walk()
-    tree.learn("/../outside")
     shutil.rmtree(root / "docker")
     assert tree.scan() == frozenset()
     assert tree.parents == frozenset()
-
-
-def test_a_learnt_parent_is_scanned_without_a_walk(tree):
-    tree.learn("/docker")
-    assert ids(tree.scan()) == {ID}
 
 
 def test_links_and_files_are_no_containers(tree, root):
     (root / "docker" / OTHER).symlink_to(ID)
     (root / "loop").symlink_to(".")
     (root / "docker" / cid("file")).touch()
-    assert ids(tree.walk().places) == {ID}
+    assert ids(tree.walk()) == {ID}
     assert ids(tree.scan()) == {ID}
     assert tree.find(OTHER, ["/docker"]) is None
 
@@ -95,29 +89,29 @@ def test_a_bad_hint_finds_nothing(tree, hint):
     assert tree.find("../" + ID, ["/docker"]) is None
 
 
-def test_a_walk_that_is_cut_by_count_says_so(tree, root, monkeypatch):
+def test_a_walk_is_bounded_by_count(tree, root, monkeypatch):
     monkeypatch.setattr(module, "MOST_DIRECTORIES", 2)
-    assert tree.walk() == Walk(tree.scan(), complete=True)
-    (root / "other").mkdir()
-    assert not tree.walk().complete
+    assert ids(tree.walk()) == {ID}
+    (root / "a").mkdir()
+    (root / "b").mkdir()
+    assert tree.walk() == frozenset()
 
 
-def test_a_walk_that_is_cut_by_depth_says_so(tree, root):
-    deep = root.joinpath(*["d"] * (module.MOST_DEPTH - 2))
-    (deep / ID).mkdir(parents=True)
-    walk = tree.walk()
-    assert (len(walk.places), walk.complete) == (2, True)
-    (deep / "d" / OTHER / "below").mkdir(parents=True)
-    walk = tree.walk()
-    assert (ids(walk.places), walk.complete) == ({ID, OTHER}, False)
+def test_a_walk_is_bounded_by_depth(tree, root):
+    deep = root.joinpath(*["d"] * (module.MOST_DEPTH - 1))
+    (deep / OTHER).mkdir(parents=True)
+    assert ids(tree.walk()) == {ID, OTHER}
+    shutil.rmtree(root / "d")
+    (deep / "d" / OTHER).mkdir(parents=True)
+    assert ids(tree.walk()) == {ID}
 
 
 def test_names_that_are_no_text_do_not_stop_a_walk(tree, root):
     Path(str(root / "docker") + "/\udcff\udcfe").mkdir()
-    assert ids(tree.walk().places) == {ID}
+    assert ids(tree.walk()) == {ID}
 
 
 def test_without_a_hierarchy_nothing_is_found():
     tree = Tree(Hierarchies({}))
-    assert tree.walk() == Walk(frozenset(), complete=True)
+    assert tree.walk() == frozenset()
     assert tree.find(ID, ["/docker"]) is None

@@ -53,7 +53,6 @@ STATS = {
     "memory_stats": {
         "usage": 811008,
         "stats": {"inactive_file": 1, "total_inactive_file": 2},
-        "limit": 25193705472,
     },
 }
 
@@ -158,11 +157,11 @@ def test_no_bytes_do_harm(data):
 def test_no_stats_do_harm(message):
     reading = stats_api.reading_from(said(message))
     if reading is not None:
-        assert min(reading[:3]) >= 0
+        assert min(reading) >= 0
 
 
 def test_stats_count_the_inactive_files_of_children_too():
-    expected = (0.041665524, 811008, 2, 25193705472)
+    expected = (0.041665524, 811008, 2)
     assert stats_api.reading_from(said(STATS)) == expected
 
 
@@ -210,13 +209,13 @@ def test_a_list_and_the_events_around_it_in_any_overlap_give_the_true_set(switch
         states.append(states[-1] ^ {key})
     listed_at = data.draw(st.integers(0, len(history)))
     replayed_from = data.draw(st.integers(0, listed_at))
-    told = []
-    kept = ContainerSet(lambda c: told.append((c.id, True)), lambda k: told.append((k, False)), id)
+    started = set()
+    kept = ContainerSet(lambda container: started.add(container.id))
     kept.replace({key: EngineContainer(key, "", "", {}) for key in states[listed_at]})
     for event in history[replayed_from:]:
         kept.apply(event)
     assert set(kept.containers) == states[-1]
-    assert {key for key, running in dict(told).items() if running} == states[-1]
+    assert states[-1] <= started
 
 
 @pytest.mark.parametrize(

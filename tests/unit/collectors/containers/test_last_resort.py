@@ -25,7 +25,7 @@ class Stats:
 
     def read(self, ids):
         self.asked.append(set(ids))
-        return {each: StatsReading(12.5, 3000, 1000, None) for each in ids}
+        return {each: StatsReading(12.5, 3000, 1000) for each in ids}
 
     def close(self):
         self.closed = True
