@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -48,8 +49,9 @@ MAX_STORED = 64 * 1024
 MAX_PAYLOAD = 32 * 1024
 """Most of it that leaves the database."""
 MAX_RUN_RESULTS = 1024 * 1024
+"""Largest run results, in bytes both as stored and as text."""
 RUN_RESULTS_A_READING = 8 * 1024 * 1024
-"""Bytes of run results in one reading; what is left waits for the next."""
+"""Bytes of run results, as text, in one reading; what is left waits for the next."""
 PICKLED, TOO_LARGE, UNREADABLE = "pickled", "too_large", "unreadable"
 _PICKLE = "80"
 """The first byte, in hexadecimal, of a pickle of protocol 2 or later."""
@@ -92,9 +94,10 @@ def read(
             else:
                 found.take(value)
     now = _fitting(run_results)
+    is_text = _is_jsonb(schema.tables["xcom"])
     for page in pages(connection, now):
         for row in connection.execute(_run_results(connection, schema, page)):
-            found.take_run_results(TaskKey(*row[:4]), row[4])
+            found.take_run_results(TaskKey(*row[:4]), row[4], is_text=is_text)
     return Reading(found.claims, frozenset(run_results.keys() - now), found.skipped)
 
 
@@ -120,25 +123,32 @@ class _Found:
         elif value.size > MAX_STORED or len(value.payload or "") > MAX_PAYLOAD:
             self.skipped[TOO_LARGE] += 1
         elif value.payload is not None:
-            claim = told_under(value.name, self._decoded(value.payload), self._names)
-            self._add(value.key, () if claim is None else (claim,))
+            with self._reading():
+                claim = told_under(value.name, _decoded(value.payload), self._names)
+                self._add(value.key, () if claim is None else (claim,))
 
-    def take_run_results(self, key: TaskKey, payload: str | bytes) -> None:
-        text = self._decoded(payload)
-        try:
+    def take_run_results(self, key: TaskKey, payload: str | bytes | None, *, is_text: bool) -> None:
+        with self._reading():
+            text = payload if is_text or payload is None else _decoded(payload)
             self._add(key, dbt.claims(dbt.cosmos_invocation(text if isinstance(text, str) else "")))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except RejectedError:
             self.skipped[UNREADABLE] += 1
 
     def _add(self, key: TaskKey, claims: tuple[Claim, ...]) -> None:
         self.claims[key] = (*self.claims.get(key, ()), *claims)
 
-    def _decoded(self, payload: str | bytes) -> object:
-        try:
-            return json.loads(payload)
-        except (ValueError, RecursionError):
-            self.skipped[UNREADABLE] += 1
-            return None
+
+def _decoded(payload: str | bytes) -> object:
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        message = "this is no JSON"
+        raise RejectedError(message) from None
 
 
 def _fitting(sizes: Mapping[TaskKey, int]) -> Collection[TaskKey]:
@@ -171,7 +181,7 @@ def _values(
 def _run_results(connection: Connection, schema: Schema, keys: Sequence[TaskKey]) -> Select[Any]:
     xcom = schema.tables["xcom"]
     value = xcom.c.value
-    payload = cast(value, String) if isinstance(value.type, JSONB) else value
+    payload = _text_in(value) if _is_jsonb(xcom) else value
     statement = select(*key_columns(xcom), payload).where(
         _key(xcom) == RUN_RESULTS, value.is_not(None)
     )
@@ -183,19 +193,37 @@ def _key(xcom: Table) -> ColumnElement[str]:
     return func.coalesce(xcom.c.key, "")
 
 
+def _is_jsonb(xcom: Table) -> bool:
+    return isinstance(xcom.c.value.type, JSONB)
+
+
 def _projection(
     connection: Connection, xcom: Table, names: Names
 ) -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
-    """Return the size of a value as stored, its first byte in hexadecimal, and what is wanted."""
+    """Return the size of a value, its first byte in hexadecimal, and what is wanted of it."""
     value = xcom.c.value
-    if isinstance(value.type, JSONB):
-        return func.pg_column_size(value), null(), _of_json(value, names)
+    if _is_jsonb(xcom):
+        return _size_of_json(xcom), null(), _of_json(value, names)
     if connection.dialect.name == "postgresql":
         size, first = func.octet_length(value), func.encode(func.substr(value, 1, 1), "hex")
     else:
         stored = cast(value, LargeBinary)
         size, first = func.length(stored), func.lower(func.hex(func.substr(stored, 1, 1)))
     return size, first, case((first.in_(_LOOKED_INTO), func.substr(value, 1, MAX_PAYLOAD + 1)))
+
+
+def _size_of_json(xcom: Table) -> ColumnElement[Any]:
+    """Return the bytes as stored, which may be compressed; of run results those of the text."""
+    stored = func.pg_column_size(xcom.c.value)
+    # What is stored as more is not unpacked at all: PostgreSQL packs up to 90 bytes into one.
+    is_looked_into = (xcom.c.key == RUN_RESULTS) & (stored <= MAX_RUN_RESULTS)
+    return func.coalesce(case((is_looked_into, func.octet_length(_text_in(xcom.c.value)))), stored)
+
+
+def _text_in(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the text that a JSON value is, without quotes and escapes; NULL if it is none."""
+    # Made to JSON text again, a control character takes six bytes, and 80 MB of them 20 s.
+    return case((func.jsonb_typeof(value) == "string", value[()].astext))
 
 
 def _of_json(value: ColumnElement[Any], names: Names) -> ColumnElement[Any]:

@@ -7,7 +7,9 @@ import json
 import pickle
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -16,7 +18,12 @@ import sqlalchemy as sa
 
 from exporter import catalogue
 from exporter.catalogue import Family
-from exporter.collectors.airflow.xcom import MAX_RUN_RESULTS, MAX_STORED
+from exporter.collectors.airflow.xcom import (
+    MAX_PAYLOAD,
+    MAX_RUN_RESULTS,
+    MAX_STORED,
+    RUN_RESULTS_A_READING,
+)
 from exporter.demo import schema
 from exporter.filters import DagFilter
 from exporter.rows.claim import Claim, Source, TryId
@@ -80,6 +87,21 @@ def totals(batch: Batch, family: Family) -> dict[tuple[str | None, ...], float]:
         if each.family is family:
             found[each.labels] = found.get(each.labels, 0.0) + each.value
     return found
+
+
+@contextmanager
+def received() -> Iterator[list[int]]:
+    """Collect the size in bytes of every value that PostgreSQL hands over."""
+    sizes: list[int] = []
+
+    def listen(_connection: sa.Connection, cursor: Any, *_: Any) -> None:
+        result = cursor.pgresult
+        for row, column in product(range(result.ntuples), range(result.nfields)):
+            sizes.append(len(result.get_value(row, column) or b""))
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", listen)
+    yield sizes
+    sa.event.remove(sa.Engine, "after_cursor_execute", listen)
 
 
 @pytest.fixture(params=VERSIONS)
@@ -214,6 +236,45 @@ def test_what_cosmos_pushes_counts_after_everything_else(
     world.succeed()
     settled = totals(collector.sample(), catalogue.ROWS_PROCESSED)
     assert settled == {("hourly", "silver", "hourly", "load"): 150}
+
+
+@pytest.mark.parametrize("character", ["A", "\x01"])
+def test_what_postgresql_has_packed_is_as_large_as_its_text(
+    newest: tuple[str, Airflow], subject: Callable[..., Subject], character: str
+) -> None:
+    address, world = newest
+    collector = subject(address, row_limits=Limits(grace_seconds=0.0))
+    collector.sample()
+    world.push(character * 8 * MAX_RUN_RESULTS, "run_results")
+    with world.engine.connect() as connection:
+        stored = connection.execute(sa.text("SELECT pg_column_size(value) FROM xcom")).scalar_one()
+    assert stored < MAX_RUN_RESULTS / 2
+    world.succeed()
+    with received() as values:
+        batch = collector.sample()
+    assert totals(batch, catalogue.XCOM_SKIPPED) == {("too_large",): 1}
+    assert max(values) < MAX_PAYLOAD
+
+
+def test_a_reading_takes_run_results_by_the_size_of_their_text(
+    newest: tuple[str, Airflow], subject: Callable[..., Subject]
+) -> None:
+    address, world = newest
+    tasks = [f"load_{number}" for number in range(RUN_RESULTS_A_READING // MAX_RUN_RESULTS + 2)]
+    for task_id in tasks:
+        world.start(task_id)
+    collector = subject(address, row_limits=Limits(grace_seconds=0.0))
+    collector.sample()
+    for task_id in tasks:
+        world.push("A" * MAX_RUN_RESULTS, "run_results", task_id)
+        world.succeed(task_id)
+    skipped = []
+    for most in (RUN_RESULTS_A_READING, 2 * MAX_RUN_RESULTS):
+        with received() as values:
+            batch = collector.sample()
+        assert most <= sum(values) < most + MAX_RUN_RESULTS
+        skipped.append(totals(batch, catalogue.XCOM_SKIPPED)["unreadable",])
+    assert skipped == [8, 2]
 
 
 def test_run_results_that_make_no_sense_are_told(
