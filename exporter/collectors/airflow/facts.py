@@ -107,7 +107,10 @@ def _dags(connection: Connection, schema: Schema) -> tuple[DagRow, ...]:
         statement = statement.where(dag.c.is_stale == false())
     elif "is_active" in dag.c:
         statement = statement.where(dag.c.is_active)
-    return tuple(DagRow._make(row) for row in connection.execute(statement))
+    return tuple(
+        DagRow(dag_id, bool(paused), *rest)
+        for dag_id, paused, *rest in connection.execute(statement)
+    )
 
 
 def _tags(connection: Connection, schema: Schema) -> dict[str, tuple[str, ...]]:
@@ -121,7 +124,9 @@ def _tags(connection: Connection, schema: Schema) -> dict[str, tuple[str, ...]]:
 def _pools(connection: Connection, schema: Schema) -> tuple[PoolRow, ...]:
     pool = schema.tables["slot_pool"]
     deferred = pool.c.include_deferred if "include_deferred" in pool.c else false()
-    statement = select(pool.c.pool, pool.c.slots, deferred)
+    statement = select(pool.c.pool, pool.c.slots, deferred).where(
+        pool.c.pool.is_not(None), pool.c.slots.is_not(None)
+    )
     return tuple(
         PoolRow(name, slots, bool(deferred))
         for name, slots, deferred in connection.execute(statement)
