@@ -14,7 +14,7 @@ from exporter.collectors.airflow.memory import Remembered
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.schema import Schema
 from exporter.collectors.airflow.transaction import begin
-from exporter.errors import SourceUnavailableError
+from exporter.errors import SourceTimeoutError, SourceUnavailableError
 
 DAGS_A_PAGE = 10
 """DAGs whose last finish is looked up in one sample, until all are known."""
@@ -31,6 +31,8 @@ class LastFinishes:
     def __init__(self) -> None:
         """Start without having tried any."""
         self._log = structlog.get_logger("exporter.collectors.airflow")
+        self._alone: set[str] = set()
+        """DAGs that were looked up together in vain, and are now one by one."""
         self._too_slow: set[str] = set()
         """DAGs whose last finish could not be looked up in time."""
 
@@ -41,7 +43,8 @@ class LastFinishes:
         success = {dag: at for dag, at in memory.last_success.items() if dag in known}
         finish = {dag: at for dag, at in memory.last_finish.items() if dag in known}
         left = known - finish.keys() - self._too_slow
-        page = sorted(dag for dag in left if options.dags.wants(dag))[:DAGS_A_PAGE]
+        wanted = sorted(dag for dag in left if options.dags.wants(dag))
+        page = [dag for dag in wanted if dag not in self._alone][:DAGS_A_PAGE] or wanted[:1]
         for dag, (succeeded, ended) in self._found(page, options, transact).items():
             if succeeded is not None:
                 success[dag] = max(succeeded.timestamp(), success.get(dag, 0.0))
@@ -59,7 +62,10 @@ class LastFinishes:
         try:
             return transact(read)
         except SourceUnavailableError as error:
-            # Runs of years may be too many to look through: these stay unknown until they end.
             self._log.warning("last_finishes.failed", error=str(error), dags=len(page))
-            self._too_slow.update(page)
+            if len(page) > 1:
+                self._alone.update(page)
+            elif isinstance(error, SourceTimeoutError):
+                # Runs of years may be too many to look through: it stays unknown until one ends.
+                self._too_slow.update(page)
             return {}
