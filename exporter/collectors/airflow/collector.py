@@ -237,8 +237,9 @@ class AirflowCollector(Collector):
         wants = self._options.dags.wants
         rows = reading.active.values()
         yield from gauges.task_samples(reading.groups, rows, reading.now, wants)
-        queues = [self._options.default_queue, *memory.queues]
-        yield from gauges.queue_samples(reading.groups, queues, reading.now)
+        yield from gauges.queue_samples(
+            reading.groups, memory.queues, self._options.default_queue, reading.now
+        )
         yield from gauges.run_samples(reading.runs, reading.now, wants)
         if self._facts is not None and self._facts.pools is not None:
             yield from gauges.pool_samples(reading.groups, self._facts.pools)

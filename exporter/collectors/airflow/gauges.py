@@ -18,7 +18,6 @@ from exporter.model import (
 )
 from exporter.samples import Labels, Sample
 
-DEFAULT_QUEUE = "default"
 _POOL_STATES = ("running", "queued", "scheduled", "deferred")
 
 Wanted = Callable[[str], bool]
@@ -49,14 +48,20 @@ def task_samples(
 
 
 def queue_samples(
-    groups: Iterable[ActiveGroup], known_queues: Iterable[str], now: datetime
+    groups: Iterable[ActiveGroup],
+    known_queues: Iterable[str],
+    default_queue: str,
+    now: datetime,
 ) -> Iterator[Sample]:
-    """Count what is queued, and tell how long the oldest has waited; every known queue."""
-    sizes: Counter[str] = Counter(dict.fromkeys(known_queues, 0))
+    """Count what is queued, and tell how long the oldest has waited; every known queue.
+
+    What has no queue is in the default one.
+    """
+    sizes: Counter[str] = Counter(dict.fromkeys([default_queue, *known_queues], 0))
     oldest: dict[str, datetime] = {}
     for group in groups:
         if group.state == "queued":
-            queue = group.queue or DEFAULT_QUEUE
+            queue = group.queue or default_queue
             sizes[queue] += group.instances
             if group.oldest_queued is not None:
                 oldest[queue] = min(group.oldest_queued, oldest.get(queue, group.oldest_queued))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from exporter.collectors.airflow.gauges import DEFAULT_QUEUE
 from exporter.filters import DagFilter
 from exporter.rows.rules import Rules
 from exporter.rows.settlement import Limits
@@ -20,7 +19,7 @@ class Options:
     overlap_seconds: float = 120.0
     facts_interval_seconds: float = 60.0
     heartbeat_timeout_seconds: float = 300.0
-    default_queue: str = DEFAULT_QUEUE
+    default_queue: str = "default"
     dags: DagFilter = DagFilter()  # noqa: RUF009 - frozen
     team: re.Pattern[str] | None = None
     rules: Rules = Rules()  # noqa: RUF009 - frozen

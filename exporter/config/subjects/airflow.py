@@ -53,7 +53,11 @@ class AirflowSettings:
         "Age from which a running try's heartbeat is stale, as Airflow is configured.",
     )  # fmt: skip
     default_queue: str = option(
-        "--airflow.default-queue", "default", "Queue that is always exposed.", str, "NAME"
+        "--airflow.default-queue",
+        "default",
+        "Queue that is always exposed; what has no queue is in it.",
+        str,
+        "NAME",
     )
     dag_include: re.Pattern[str] | None = option(
         "--airflow.dag-include", None, "Only DAGs whose whole id matches are exposed by DAG.",
