@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from exporter.insight.performance.findings import Finding, Kind
-from exporter.quantities import clock, plain, size
+from exporter.quantities import clock, decimal, plain, share, size, whole
 
 SCHEMA: Final = "airflow-perf-exporter.report/1"
 """Named in JSON; another number where a field changes its meaning or goes."""
@@ -93,16 +94,16 @@ class Report:
 _FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {
     Unit.SECONDS: clock,
     Unit.BYTES: size,
-    Unit.SHARE: "{:.1%}".format,
-    Unit.RATIO: "{:,.2f}".format,
+    Unit.SHARE: share,
+    Unit.RATIO: partial(decimal, digits=2),
     Unit.CHANCE: "{:.1g}".format,
 }
 
 
 def shown(value: Value, unit: Unit) -> str:
     """Return a value for people."""
-    if value is None:
+    if value is None or value != value:  # noqa: PLR0124 - nan
         return "-"
     if isinstance(value, str):
         return plain(value)
-    return _FORMS.get(unit, "{:,.0f}".format)(value)
+    return _FORMS.get(unit, whole)(value)

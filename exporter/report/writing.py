@@ -21,7 +21,7 @@ from exporter.insight.performance.findings import (
 )
 from exporter.insight.performance.occupancy import thinned
 from exporter.insight.performance.saturation import of_active_tasks, of_saturation, of_scheduling
-from exporter.quantities import size
+from exporter.quantities import decimal, size
 from exporter.report.document import Report
 from exporter.report.figures import Figures
 from exporter.report.sections import sections
@@ -77,8 +77,8 @@ def _of_baselines(figures: Figures) -> Iterator[Finding]:
             baseline = each.baseline
             yield Finding(
                 Kind.BASELINE,
-                f"{baseline.key} is {each.actual:,.1f} {baseline.unit}, the limit is "
-                f"{baseline.limit:,.1f}",
+                f"{baseline.key} is {decimal(each.actual)} {baseline.unit}, the limit is "
+                f"{decimal(baseline.limit)}",
                 "See what of it became slower or larger, or correct the baselines file.",
             )
 

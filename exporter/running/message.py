@@ -18,6 +18,10 @@ MAX_TRIES: Final = 200
 _FIELDS: Final = tuple(each.name for each in fields(RunningTry))
 _MOST_CHARACTERS: Final = 250
 """Of an id of Airflow's."""
+_MOST_WHOLE: Final = 2**31 - 1
+"""Airflow's own numbers are integers of a database."""
+_LAST_SECOND: Final = 253_402_300_800.0
+"""The year 10,000, which no calendar here has."""
 
 
 def dumped(found: RunningTries) -> bytes:
@@ -41,7 +45,7 @@ def loaded(body: bytes) -> RunningTries:
             raise ValueError(message)
         tries = [_try(each) for each in told["tries"][:MAX_TRIES]]
         return RunningTries(
-            _amount(told["at"]), tries, int(_amount(told["total"])), int(_amount(told["nameless"]))
+            _moment(told["at"]), tries, int(_amount(told["total"])), int(_amount(told["nameless"]))
         )
     except (LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError from error
@@ -67,7 +71,19 @@ def _name(told: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def _whole(told: Any) -> int | None:  # noqa: ANN401 - JSON
-    return None if told is None else int(_amount(told))
+    if told is None:
+        return None
+    if abs(number := int(_amount(told))) > _MOST_WHOLE:
+        message = "no number of Airflow's"
+        raise ValueError(message)
+    return number
+
+
+def _moment(told: Any) -> float:  # noqa: ANN401 - JSON
+    if not 0 <= (seconds := _amount(told)) < _LAST_SECOND:
+        message = "no moment"
+        raise ValueError(message)
+    return seconds
 
 
 def _amount(told: Any) -> float:  # noqa: ANN401 - JSON

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Final
 
-from exporter.quantities import clock, size
+from exporter.quantities import clock, decimal, size, whole
 from exporter.running.tries import ORDERS, RunningTries, RunningTry
 from exporter.top.cells import fitted, tame, width
 
@@ -31,7 +31,7 @@ COLUMNS: Final = (
     Column("dag", "DAG", lambda each: each.dag_id, right=False),
     Column("task", "TASK", lambda each: each.task, right=False),
     Column("", "TRY", lambda each: _number(each.try_number), 3),
-    Column("cpu", "CPU %", lambda each: f"{each.cpu_percent:,.1f}"),
+    Column("cpu", "CPU %", lambda each: decimal(each.cpu_percent)),
     Column("memory", "MEMORY", lambda each: size(each.memory_bytes), 1),
     Column("peak", "PEAK", lambda each: size(each.peak_bytes), 5),
     Column("age", "AGE", lambda each: clock(each.age_seconds), 2),
@@ -49,10 +49,11 @@ def summary(found: RunningTries) -> str:
     left = found.total - len(found.tries)
     parts = [
         f"{at:%H:%M:%S} UTC",
-        f"{found.total:,} running" + (f" ({left:,} of them not listed)" if left > 0 else ""),
-        f"{cores:,.1f} cores",
+        f"{whole(found.total)} running"
+        + (f" ({whole(left)} of them not listed)" if left > 0 else ""),
+        f"{decimal(cores)} cores",
         memory,
-        *([f"{found.nameless:,} that nothing names"] if found.nameless else []),
+        *([f"{whole(found.nameless)} that nothing names"] if found.nameless else []),
     ]
     return ", ".join(parts)
 
@@ -114,4 +115,4 @@ def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
+    return "-" if value is None else whole(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from math import isnan
+from math import isfinite
 from typing import Final
 
 _WIDTH: Final = 180.0
@@ -21,7 +21,7 @@ aria-label="{label}">{lines}</svg>
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What is drawn, the oldest value first; nan where there is none."""
+    """What is drawn, the oldest value first; what is not finite is unknown."""
 
     title: str
     values: Sequence[float]
@@ -30,8 +30,8 @@ class Curve:
 
 def figure(curve: Curve) -> str:
     """Return the curve with its last and its highest value, from 0 to the highest."""
-    known = [each for each in curve.values if not isnan(each)]
-    last = curve.shown(known[-1]) if known and not isnan(curve.values[-1]) else "unknown"
+    known = [each for each in curve.values if isfinite(each)]
+    last = curve.shown(known[-1]) if known and isfinite(curve.values[-1]) else "unknown"
     most = f"at most {curve.shown(max(known))}" if known else ""
     label = f"{curve.title}, the last hour: {last} now, {most or 'nothing known'}"
     lines = "".join(
@@ -49,12 +49,12 @@ def _lines(values: Sequence[float], highest: float) -> Iterator[str]:
     room = _HEIGHT - 2 * _MARGIN
     points: list[str] = []
     for place, value in enumerate(values):
-        if isnan(value):
+        if isfinite(value):
+            level = max(0.0, value) / highest * room if highest > 0 else 0.0
+            points.append(f"{place * step:.1f},{_HEIGHT - _MARGIN - level:.1f}")
+        else:
             yield from _line(points)
             points = []
-        else:
-            level = value / highest * room if highest > 0 else 0.0
-            points.append(f"{place * step:.1f},{_HEIGHT - _MARGIN - level:.1f}")
     yield from _line(points)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from hashlib import sha256
 from html import escape
 from typing import Final
 
-from exporter.quantities import amount, clock, plain, size
+from exporter.quantities import amount, clock, decimal, plain, size, whole
 from exporter.running.tries import RunningTries, RunningTry
 from exporter.telemetry import recent
 from exporter.web.tasks.curve import Curve, figure
@@ -74,10 +75,10 @@ _TABLE: Final = """<div class="wide">
 {rest}"""
 
 _CURVES: Final[Sequence[tuple[str, str, Callable[[float], str]]]] = (
-    (recent.QUEUED, "Queued", "{:,.0f}".format),
-    (recent.RUNNING, "Running", "{:,.0f}".format),
-    (recent.TRIES, "Tries a minute", "{:,.1f}".format),
-    (recent.CPU, "CPU cores here", "{:,.2f}".format),
+    (recent.QUEUED, "Queued", whole),
+    (recent.RUNNING, "Running", whole),
+    (recent.TRIES, "Tries a minute", decimal),
+    (recent.CPU, "CPU cores here", partial(decimal, digits=2)),
     (recent.MEMORY, "Memory here", size),
     (recent.ROWS, "Rows a minute", amount),
 )
@@ -117,11 +118,11 @@ def page(found: RunningTries | None, curves: Mapping[str, Sequence[float]], orde
 def _table(found: RunningTries | None, order: str) -> str:
     if found is None:
         return "<p>None have been read: see <code>--collector.tasks</code>.</p>"
-    nameless = f" {found.nameless:,} task processes have no name." if found.nameless else ""
+    nameless = f" {whole(found.nameless)} task processes have no name." if found.nameless else ""
     if not found.tries:
         return f"<p>None runs at the moment.{nameless}</p>"
     left = found.total - len(found.tries)
-    rest = f"{found.total:,} in all" + (f", {left:,} of them not shown." if left else ".")
+    rest = f"{whole(found.total)} in all" + (f", {whole(left)} of them not shown." if left else ".")
     heading = "".join(_heading(sort, title, order) for sort, title in _COLUMNS)
     rows = "\n".join(map(_row, found.tries))
     return _TABLE.format(heading=heading, rows=rows, rest=f"<p>{rest}{nameless}</p>")
@@ -138,8 +139,8 @@ def _heading(sort: str, title: str, order: str) -> str:
 def _row(each: RunningTry) -> str:
     rows = each.rows_per_second
     cells = (
-        "-" if each.try_number is None else str(each.try_number),
-        f"{each.cpu_percent:,.1f} %",
+        "-" if each.try_number is None else whole(each.try_number),
+        f"{decimal(each.cpu_percent)} %",
         size(each.memory_bytes),
         size(each.peak_bytes),
         clock(each.age_seconds),

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.insight.performance.findings import Finding, Kind
-from exporter.report.document import Column, Missing, Section, Unit
+from exporter.report.document import Column, Missing, Section, Unit, shown
 from exporter.report.html import html
 from exporter.report.json import as_json
 from exporter.report.text import text
@@ -74,3 +76,9 @@ def test_a_table_says_how_much_it_leaves_out() -> None:
     found = report(figures(), 1)
     assert "(the first 1 of 4)" in text(found)
     assert "The first 1 of 4." in html(found)
+
+
+@given(st.sampled_from(Unit), st.floats() | st.integers())
+def test_no_figure_is_wider_than_a_column(unit: Unit, value: float) -> None:
+    if unit is not Unit.TEXT:
+        assert len(shown(value, unit)) <= 16

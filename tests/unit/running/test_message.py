@@ -26,6 +26,10 @@ def test_what_was_written_is_read_as_it_was(tries):
         message.dumped(several(one())).replace(b"50.0", b"NaN"),
         message.dumped(several(one())).replace(b'"processes": 2', b'"processes": null'),
         message.dumped(several(one())).replace(b'"dag_id"', b'"dag"'),
+        message.dumped(several(one())).replace(b"1800000000.0", b"1e300"),
+        message.dumped(several(one())).replace(b"1800000000.0", b"-1"),
+        message.dumped(several(one(map_index=2**31))),
+        message.dumped(several(one(try_number=2**31))),
     ],
 )  # fmt: skip
 def test_what_is_no_message_is_refused(body):

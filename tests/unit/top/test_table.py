@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.running.tries import ORDERS
+from exporter.running.tries import ORDERS, RunningTries
 from exporter.top.cells import fitted, tame, width
 from exporter.top.table import summary, table
 from tests.unit.running.tries import NAME, TRIES, one, several
@@ -72,6 +72,19 @@ def test_the_summary_adds_up_and_says_what_is_not_listed():
     assert summary(found) == (
         "08:00:00 UTC, 2 running (1 of them not listed), 0.5 cores, 1.0 GiB, 2 that nothing names"
     )
+
+
+ABSURD = st.sampled_from([1e300, -1e300, 1e18, -1.0, 2**53])
+
+
+@given(ABSURD, ABSURD, ABSURD)
+def test_an_absurd_figure_takes_no_more_room_than_another(cpu, memory, rows):
+    hostile = one(
+        cpu_percent=cpu, memory_bytes=int(memory), peak_bytes=int(memory), age_seconds=cpu,
+        rows_per_second=rows,
+    )  # fmt: skip
+    found = RunningTries(1.5, [hostile] * 9, int(1e300), int(1e300))
+    assert all(width(line) <= 120 for line in [summary(found), *table(found, "cpu", None)])
 
 
 def test_no_try_is_no_error():

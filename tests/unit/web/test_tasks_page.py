@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from math import nan
+from math import inf, isfinite, nan
 
 import pytest
 from hypothesis import given
@@ -113,16 +113,33 @@ class Lines(HTMLParser):
             )
 
 
-@given(st.lists(st.floats(0, 1e300) | st.just(nan), min_size=1, max_size=POINTS))
+@given(st.lists(st.floats(0, 1e300) | st.sampled_from([nan, inf]), min_size=1, max_size=POINTS))
 def test_a_curve_stays_in_its_picture_and_breaks_where_nothing_is_known(
     values: list[float],
 ) -> None:
     drawn = Lines(figure(Curve("t", values, "{:.0f}".format))).lines
-    stretches = "".join("." if each == each else " " for each in values).split()  # noqa: PLR0124 - nan
+    stretches = "".join("." if isfinite(each) else " " for each in values).split()
     assert [len(each) for each in drawn] == [max(2, len(each)) for each in stretches]
     assert all(0 <= x <= 180 and 0 <= y <= 40 for line in drawn for x, y in line)
+
+
+def test_absurd_figures_take_a_few_characters() -> None:
+    hostile = one(
+        cpu_percent=1e300, memory_bytes=int(1e300), peak_bytes=-int(1e300), age_seconds=-1e300,
+        rows_per_second=1e300,
+    )  # fmt: skip
+    curves = {name: [1e300] for name in CURVES}
+    page = TasksPage(lambda: several(hostile), lambda: curves, lambda *_: inf)
+    text = InertPage(b"".join(page(Request("GET", "/tasks", "", {})).body).decode()).text
+    assert "> 999 P" in text
+    assert max(map(len, re.findall(r"[\d,.]+", text))) <= len("1,800,000,000")
 
 
 def test_the_highest_value_is_at_the_top_and_nothing_at_the_bottom() -> None:
     ((low, high),) = Lines(figure(Curve("t", [0.0, 8.0], "{:g}".format))).lines
     assert (low, high) == ((0.0, 38.0), (180.0, 2.0))
+
+
+def test_a_value_without_end_does_not_flatten_the_others() -> None:
+    ((low, high),) = Lines(figure(Curve("t", [0.0, 8.0, inf], "{:g}".format))).lines
+    assert (low[1], high[1]) == (38.0, 2.0)
