@@ -14,11 +14,10 @@ import click
 from exporter import config
 from exporter.errors import ConfigError, ExporterError
 from exporter.logs import Redactor
-from exporter.values import seconds
+from exporter.values import past_seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 PROGRAM: Final = "airflow-perf-exporter"
-_SHORTEST_SECONDS: Final = 3600.0
 
 
 def settings_options(*names: str) -> Callable[[F], F]:
@@ -51,14 +50,10 @@ def refuse(error: ExporterError, redactor: Redactor) -> NoReturn:
 def period(_context: click.Context, parameter: click.Parameter, text: str) -> timedelta:
     """Read the length of a past time for an option; raise BadParameter."""
     try:
-        found = seconds(text)
+        return timedelta(seconds=past_seconds(text))
     except ValueError as error:
-        message = f"'{text}' is not {error}"
+        message = f"{text[:100]!r} is not {error}"
         raise click.BadParameter(message, param=parameter) from None
-    if found < _SHORTEST_SECONDS:
-        message = "at least 1h"
-        raise click.BadParameter(message, param=parameter)
-    return timedelta(seconds=found)
 
 
 def put(text: str, output: Path | None = None) -> None:

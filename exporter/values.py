@@ -55,6 +55,15 @@ def positive_seconds(text: str) -> float:
     return value
 
 
+def past_seconds(text: str) -> float:
+    """Read the length of a past time: a duration of at least an hour."""
+    value = seconds(text)
+    if value < 3600:  # noqa: PLR2004 - of less there is hardly anything to tell
+        message = "a duration of at least 1h"
+        raise ValueError(message)
+    return value
+
+
 def count(text: str) -> int:
     """Read a whole number that is not negative."""
     # Python would take the digits of every script.

@@ -55,6 +55,14 @@ def test_bursts_that_are_due_hardly_wait(past: Past) -> None:
     assert rows["ours"]["worker_hours"] < rows["guide KEDA"]["worker_hours"]
 
 
+@pytest.mark.parametrize("option", ["--since", "--learn"])
+@pytest.mark.parametrize("value", ["0", "59m", "-1d", "soon", "99999d"])
+def test_a_time_that_is_refused_is_named_with_its_option(option: str, value: str) -> None:
+    result = CliRunner().invoke(main, ["autoscale", "replay", option, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': '{value}' is not a duration" in result.stderr
+
+
 def test_settings_of_scaling_are_taken(past: Past) -> None:
     arguments = ("--scaling.min-workers", "3", "--scaling.max-workers", "3", "--format", "json")
     found = json.loads(replay(past, *arguments).stdout)

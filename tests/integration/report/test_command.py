@@ -285,7 +285,7 @@ def test_a_prometheus_server_that_is_away_costs_its_parts_alone(past: Past) -> N
     ("arguments", "problem"),
     [
         (["--since", "soon"], "'soon' is not a duration"),
-        (["--compare", "5m"], "at least 1h"),
+        (["--compare", "5m"], "'--compare': '5m' is not a duration of at least 1h"),
         (["--fail-on", "everything"], "everything"),
         (["--airflow", "production"], "--airflow, --token-file and --ca-file are for --prometheus"),
     ],
