@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Float, Integer, String, cast, column, func, or_, select, table
-
-from exporter.collectors.airflow.schema import Schema
 
 TABLES = 12
 STATEMENTS = 8
@@ -75,10 +72,3 @@ def slow_statements(connection: Connection) -> list[Statement]:
         .limit(STATEMENTS)
     )
     return [Statement(*row) for row in found]
-
-
-def oldest_run(connection: Connection, schema: Schema) -> datetime | None:
-    """Return when the first run that is still kept has started."""
-    run = schema.tables["dag_run"]
-    first: Any = select(run.c.start_date).where(run.c.start_date.is_not(None))
-    return connection.execute(first.order_by(run.c.id).limit(1)).scalar()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import partial
+from itertools import islice
+from math import floor
 from typing import TypeVar
 
 from sqlalchemy import Connection, or_, select
@@ -16,12 +18,16 @@ from exporter.collectors.airflow.schema import Schema, probed
 from exporter.collectors.airflow.transaction import begin
 from exporter.errors import SourceUnavailableError
 from exporter.history import edges, health, tries
+from exporter.history.extent import Extent, extent
 from exporter.history.tables import READ
 from exporter.insight.performance.past import PastTry
 from exporter.model import RunRow
 
 RUNS_A_PAGE = 200
 DAGS_A_PAGE = 50
+FIRST_PAGES = 10
+"""Pages of runs in which the first try is looked for."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 T = TypeVar("T")
 
@@ -79,9 +85,21 @@ class History:
         """Return pools, DAGs and components as they are now."""
         return self._read(lambda connection, schema: facts.read(connection, schema, self.now))
 
-    def oldest_run(self) -> datetime | None:
-        """Return when the first run that is still kept has started."""
-        return self._read(health.oldest_run)
+    def extent(self, earlier: timedelta, later: timedelta) -> Extent:
+        """Return the later time, up to now, and the earlier one before it, as far as kept."""
+        return extent(self.now, earlier, later, self.first_try())
+
+    def first_try(self) -> datetime | None:
+        """Return when the first try that is still kept was queued, or has started.
+
+        Not the first run: of each DAG `airflow db clean` keeps the last run, however old.
+        """
+        for runs in islice(self.pages_of_runs(_EPOCH, lambda _: None), FIRST_PAGES):
+            found = self.finished_tries(runs)
+            queued = (each.start if each.queued is None else each.queued for each in found)
+            if (first := min(queued, default=None)) is not None:
+                return datetime.fromtimestamp(floor(first), timezone.utc)
+        return None
 
     def tables(self) -> list[health.TableHealth]:
         """Return the largest tables."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from xml.sax.saxutils import escape
 
+from exporter.history.extent import told
 from exporter.insight.performance.occupancy import thinned
-from exporter.quantities import clock
+from exporter.quantities import clock, decimal
 from exporter.replay.result import SCHEMA, Result, Row
 
 WIDTH, HEIGHT, LEGEND = 900, 260, 24
@@ -28,11 +29,16 @@ def text(found: Result) -> str:
 
 def as_json(found: Result) -> str:
     """Return one JSON object; keys name their units."""
+    extent = found.extent
     fields = {
         "schema": SCHEMA,
-        "since": found.since.isoformat(),
-        "until": found.until.isoformat(),
-        "learned_since": found.learned_since.isoformat(),
+        "since": extent.split.isoformat(),
+        "until": extent.end.isoformat(),
+        "learned_since": extent.begin.isoformat(),
+        "asked_seconds": extent.asked_later.total_seconds(),
+        "asked_learn_seconds": extent.asked_earlier.total_seconds(),
+        "database_begins": None if extent.first is None else extent.first.isoformat(),
+        "notes": [*found.notes],
         "tries": dict(found.tries),
         "runs_due": found.runs_due,
         "settings": asdict(found.settings),
@@ -45,13 +51,13 @@ def as_json(found: Result) -> str:
 def svg(found: Result) -> str:
     """Return a picture of the workers of each way to scale over the replayed time."""
     highest = max((max(each.workers, default=0) for each in found.rows), default=0) or 1
+    extent, notes = found.extent, [*found.notes]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} '
-        f'{HEIGHT + LEGEND * (len(found.rows) + 2)}" role="img">',
+        f'{HEIGHT + LEGEND * (len(found.rows) + len(notes) + 2)}" role="img">',
         f"<style>{_STYLE}</style>",
         '<rect class="ground" width="100%" height="100%"/>',
-        f'<text x="4" y="16">Workers, {highest} at most, {found.since:%Y-%m-%d %H:%M} to '
-        f"{found.until:%Y-%m-%d %H:%M} UTC</text>",
+        f'<text x="4" y="16">Workers, peak {highest:,}, {told(extent.split, extent.end)}</text>',
         f'<line class="axis" x1="0" y1="{HEIGHT}" x2="{WIDTH}" y2="{HEIGHT}"/>',
     ]
     for number, (row, colour) in enumerate(zip(found.rows, _COLOURS, strict=False), 1):
@@ -62,14 +68,16 @@ def svg(found: Result) -> str:
             f'<line stroke="{colour}" stroke-width="3" x1="4" x2="28" y1="{y - 4}" y2="{y - 4}"/>',
             f'<text x="36" y="{y}">{escape(_told(row))}</text>',
         ]
+    for number, note in enumerate(notes, len(found.rows) + 1):
+        parts.append(f'<text x="4" y="{HEIGHT + LEGEND * number}">{escape(note)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def _lines(found: Result) -> Iterator[str]:
-    yield (
-        f"Replay from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC, learned "
-        f"from {found.learned_since:%Y-%m-%d %H:%M} up to its begin"
-    )
+    extent = found.extent
+    yield f"Replayed: {told(extent.split, extent.end)}"
+    yield f"Learned from: {told(extent.begin, extent.split) if extent.earlier else 'nothing'}"
+    yield from found.notes
     if not found.rows:
         yield "No try was queued for workers in this time."
         return
@@ -79,16 +87,11 @@ def _lines(found: Result) -> Iterator[str]:
         f"{found.settings.concurrency} slots a worker, which boots in "
         f"{clock(found.settings.boot_seconds)}."
     )
-    if not found.runs_due:
-        yield (
-            "Of no run of the schedule was the first wave known before: looking ahead had nothing "
-            "to expect."
-        )
     yield ""
-    yield f"{'':<22}{'worker-hours':>14}{'mean wait':>12}{'p95 wait':>12}{'at most':>10}"
+    yield f"{'':<22}{'worker-hours':>14}{'mean wait':>12}{'p95 wait':>12}{'peak':>10}"
     for row in found.rows:
         yield (
-            f"{row.name:<22}{row.worker_hours:>14,.1f}{clock(row.mean_wait_seconds):>12}"
+            f"{row.name:<22}{_hours(row):>14}{clock(row.mean_wait_seconds):>12}"
             f"{clock(row.p95_wait_seconds):>12}{max(row.workers, default=0):>10,}"
         )
 
@@ -104,9 +107,13 @@ def _points(row: Row, highest: int) -> str:
 
 def _told(row: Row) -> str:
     return (
-        f"{row.name}: {row.worker_hours:,.0f} worker-hours, waits {clock(row.mean_wait_seconds)} "
+        f"{row.name}: {_hours(row)} worker-hours, waits {clock(row.mean_wait_seconds)} "
         f"on average, {clock(row.p95_wait_seconds)} p95"
     )
+
+
+def _hours(row: Row) -> str:
+    return decimal(row.worker_hours, 1 if row.worker_hours >= 10 else 2)  # noqa: PLR2004 - digits
 
 
 def _plain(name: str) -> str:

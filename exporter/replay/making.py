@@ -40,13 +40,13 @@ def made(
     database = Database(source.dsn, request.timeout_seconds)
     try:
         history = History(database, settings.airflow_schema, request.timeout_seconds)
-        split = history.now - request.since
-        learning = learned(history, split, request.learn, policy.boot_seconds, progress)
+        extent = history.extent(request.learn, request.since)
+        learning = learned(history, extent, policy.boot_seconds, progress)
         schedulers = _schedulers(history)
     finally:
         progress.done()
         database.close()
-    return result(learning, (split, history.now), split - request.learn, policy, schedulers)
+    return result(learning, extent, policy, schedulers)
 
 
 def _schedulers(history: History) -> int:

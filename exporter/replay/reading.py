@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from exporter.errors import ConfigError
+from exporter.history.extent import Extent
 from exporter.history.reader import History
 from exporter.insight.replay.learning import MAX_ARRIVALS, Learning, ScheduledRun
 from exporter.model import RunRow
+from exporter.quantities import clock
 
 
 def learned(
     history: History,
-    split: datetime,
-    learn: timedelta,
+    extent: Extent,
     wave_seconds: float,
     progress: Callable[[float], None],
 ) -> Learning:
     """Read the tries that Celery's workers ran; raise SourceUnavailableError or ConfigError."""
-    learning = Learning(split.timestamp(), history.now.timestamp(), wave_seconds)
-    for page in history.pages_of_runs(split - learn, progress):
+    learning = Learning(extent.split.timestamp(), extent.end.timestamp(), wave_seconds)
+    for page in history.pages_of_runs(extent.begin, progress):
         runs = [run for run in map(_scheduled, page) if run is not None]
         learning.add(runs, history.tries_of_workers(page))
         if learning.too_many:
-            message = f"more than {MAX_ARRIVALS:,} tries: replay a shorter time by --since"
+            asked = clock(extent.asked_later.total_seconds())
+            message = f"--since: more than {MAX_ARRIVALS:,} tries in {asked}: replay a shorter time"
             raise ConfigError(message)
     return learning
 

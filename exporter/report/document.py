@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import Final
 
+from exporter.history.extent import Extent, told
 from exporter.insight.performance.findings import Finding, Kind
 from exporter.quantities import clock, decimal, plain, share, size, whole
 
@@ -67,9 +67,8 @@ class Missing:
 class Report:
     """Everything that is told."""
 
-    since: datetime
-    until: datetime
-    compared_since: datetime
+    extent: Extent
+    """The period told of, and the earlier one that it is compared with."""
     totals: Mapping[str, float]
     findings: Sequence[Finding]
     """The costliest first."""
@@ -79,16 +78,28 @@ class Report:
     """Tasks at a time over the period: the highest minute of each stretch."""
 
     @property
+    def period(self) -> str:
+        """The time told of."""
+        return told(self.extent.split, self.extent.end)
+
+    @property
+    def comparison(self) -> str:
+        """The time that it is compared with."""
+        if self.extent.earlier:
+            return told(self.extent.begin, self.extent.split)
+        return f"nothing, the database begins at {self.extent.begin:%Y-%m-%d %H:%M} UTC"
+
+    @property
     def verdict(self) -> str:
         """One sentence on the whole."""
         tries, seconds = self.totals["tries"], self.totals["seconds"]
-        told = f"{tries:,.0f} tries took {clock(seconds)} in tasks"
+        ran = f"{tries:,.0f} tries took {clock(seconds)} in tasks"
         if not tries:
             return "No try has ended in this period."
         if not self.findings:
-            return f"{told}; nothing stands out."
+            return f"{ran}; nothing stands out."
         kinds = dict.fromkeys(each.kind.value for each in self.findings)
-        return f"{told}; {len(self.findings)} findings: {', '.join(kinds)}."
+        return f"{ran}; {len(self.findings)} findings: {', '.join(kinds)}."
 
 
 _FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {

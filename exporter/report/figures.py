@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from exporter.history.extent import Extent
 from exporter.history.health import Statement, TableHealth
 from exporter.insight.baselines.baseline import Judgement
 from exporter.insight.performance.active_tasks import ActiveTasks
@@ -29,7 +29,7 @@ class Metrics:
 class Figures:
     """What was gathered, and what was not."""
 
-    now: datetime
+    extent: Extent
     tally: Tally
     active: ActiveTasks
     regressions: Sequence[Regression]
@@ -38,5 +38,4 @@ class Figures:
     settings: Sequence[Finding] = ()
     tables: Sequence[TableHealth] = ()
     statements: Sequence[Statement] = ()
-    oldest_run: datetime | None = None
     missing: Sequence[Missing] = ()

@@ -11,6 +11,7 @@ from typing import TypeVar
 from exporter.collectors.airflow.facts import alive
 from exporter.errors import SourceUnavailableError
 from exporter.filters import DagFilter
+from exporter.history.extent import Extent
 from exporter.history.reader import History
 from exporter.insight.performance.active_tasks import ActiveTasks
 from exporter.insight.performance.findings import Kind, Limits, regressions
@@ -19,6 +20,7 @@ from exporter.insight.performance.runs import Span, Upstreams
 from exporter.insight.performance.settings import of_settings
 from exporter.insight.performance.tally import Periods, Tally, widened
 from exporter.model import RUN_FINISHED_STATES, RunRow
+from exporter.quantities import clock
 from exporter.report.configuration import Configuration
 from exporter.report.document import Missing
 from exporter.report.figures import Figures, Metrics
@@ -41,28 +43,29 @@ def gathered(
     history: History,
     wanted: Wanted,
     configuration: Configuration,
-    metrics: Callable[[], Metrics],
+    metrics: Callable[[timedelta], Metrics],
     progress: Progress,
 ) -> Figures:
     """Read everything once; raise SourceUnavailableError where the tries cannot be read."""
-    missing: list[Missing] = []
+    extent = history.extent(wanted.compare, wanted.since)
+    missing = [*_not_kept(extent)]
     told = _Told(missing)
     limits = told.of("pools and schedulers", lambda: _limits(history, configuration), Limits())
-    periods = _periods(history.now, wanted)
+    periods = _periods(extent)
     tally = Tally(periods)
     active = ActiveTasks(periods, limits.tasks, of_each_run=history.limits_tasks_of_each_run)
     pages = _pages(history, tally, wanted.dags, progress)
     _take_in(tally, active, history, pages, _Edges(history, missing))
     missing += _left_out(history, tally, active)
     return Figures(
-        history.now, tally, active, regressions(tally), limits,
+        extent, tally, active, regressions(tally), limits,
         metrics=told.of(
-            "baselines, memory and rows", metrics, Metrics(), Kind.BASELINE, Kind.MEMORY
+            "baselines, memory and rows", lambda: metrics(extent.later), Metrics(), Kind.BASELINE,
+            Kind.MEMORY,
         ),
         settings=[*of_settings(configuration.values.keys(), history.schema.version)],
         tables=told.of("table sizes", history.tables, [], Kind.DATABASE),
         statements=told.of("slow statements", history.slow_statements, []),
-        oldest_run=told.of("the oldest run", history.oldest_run, None),
         missing=missing,
     )  # fmt: skip
 
@@ -81,9 +84,23 @@ class _Told:
             return otherwise
 
 
-def _periods(end: datetime, wanted: Wanted) -> Periods:
-    split = end - wanted.since
-    return Periods((split - wanted.compare).timestamp(), split.timestamp(), end.timestamp())
+def _not_kept(extent: Extent) -> Iterator[Missing]:
+    """Tell what of the time that was asked for the database does not hold."""
+    later, earlier = clock(extent.later.total_seconds()), clock(extent.earlier.total_seconds())
+    if extent.is_later_cut:
+        told = f"{later} of the {clock(extent.asked_later.total_seconds())} asked for"
+        why = f"{told}, and nothing to compare with"
+    elif extent.is_earlier_cut:
+        why = f"{earlier} to compare with, {clock(extent.asked_earlier.total_seconds())} asked for"
+    else:
+        return
+    what = f"the time before {extent.begin:%Y-%m-%d %H:%M} UTC"
+    yield Missing(what, f"the database begins there: {why}")
+
+
+def _periods(extent: Extent) -> Periods:
+    moments = (extent.begin, extent.split, extent.end)
+    return Periods(*(each.timestamp() for each in moments))
 
 
 def _pages(

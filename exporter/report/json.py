@@ -16,11 +16,15 @@ def as_json(report: Report) -> str:
 
 
 def _fields(report: Report) -> dict[str, Any]:
+    extent = report.extent
     return {
         "schema": SCHEMA,
-        "since": report.since.isoformat(),
-        "until": report.until.isoformat(),
-        "compared_since": report.compared_since.isoformat(),
+        "since": extent.split.isoformat(),
+        "until": extent.end.isoformat(),
+        "compared_since": extent.begin.isoformat(),
+        "asked_seconds": extent.asked_later.total_seconds(),
+        "asked_compare_seconds": extent.asked_earlier.total_seconds(),
+        "database_begins": None if extent.first is None else extent.first.isoformat(),
         "verdict": report.verdict,
         "totals": dict(report.totals),
         "findings": [

@@ -61,7 +61,13 @@ def made(
     database = Database(source.dsn, request.timeout_seconds)
     try:
         history = History(database, settings.airflow_schema, request.timeout_seconds)
-        figures = gathered(history, wanted, found, lambda: _asked(settings, request), progress)
+        figures = gathered(
+            history,
+            wanted,
+            found,
+            lambda period: _asked(settings, request.prometheus, period),
+            progress,
+        )
     finally:
         progress.done()
         database.close()
@@ -89,12 +95,11 @@ def exit_status(found: Report, fail_on: Collection[str]) -> int:
     return 0
 
 
-def _asked(settings: Settings, request: Request) -> Metrics:
-    to = request.prometheus
+def _asked(settings: Settings, to: Prometheus, period: timedelta) -> Metrics:
     if to.url is None:
         message = "only a Prometheus server has them: give --prometheus"
         raise SourceUnavailableError(message)
     series = Series(settings.metric_prefix, to.airflow)
     judged = baselines(settings.baselines_file)
     client = Client(to.url, "--prometheus", to.access)
-    return metrics(client, judged, series, int(request.since.total_seconds()))
+    return metrics(client, judged, series, int(period.total_seconds()))

@@ -19,10 +19,9 @@ def text(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield (
-        f"Performance from {report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC, "
-        f"compared with the time from {report.compared_since:%Y-%m-%d %H:%M}"
-    )
+    yield "Airflow performance"
+    yield f"Period:        {report.period}"
+    yield f"Compared with: {report.comparison}"
     yield ""
     yield report.verdict
     if max(report.running, default=0.0) > 0:
@@ -38,7 +37,7 @@ def _lines(report: Report) -> Iterator[str]:
     for section in report.sections:
         yield from _section(section)
     if report.missing:
-        yield from ("", "Not told")
+        yield from ("", "Data gaps")
         for gap in report.missing:
             yield f"  {plain(gap.what)}: {plain(gap.why)}"
 

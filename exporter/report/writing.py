@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
 
 from exporter.insight.baselines.baseline import Status
 from exporter.insight.performance.findings import (
@@ -33,11 +32,6 @@ POINTS = 336
 def report(figures: Figures, most: int) -> Report:
     """Put everything in its place; at most so many rows in each table."""
     tally = figures.tally
-    periods = tally.periods
-    moments = [
-        datetime.fromtimestamp(each, timezone.utc)
-        for each in (periods.split, periods.end, periods.begin)
-    ]
     ordered = sorted(
         findings(figures), key=lambda each: (-each.seconds, each.kind.value, each.text)
     )
@@ -49,8 +43,7 @@ def report(figures: Figures, most: int) -> Report:
     }
     running = thinned(tally.running.minutes(), POINTS)
     return Report(
-        moments[0], moments[1], moments[2], totals, ordered, sections(figures, most),
-        figures.missing, running,
+        figures.extent, totals, ordered, sections(figures, most), figures.missing, running,
     )  # fmt: skip
 
 
@@ -95,8 +88,9 @@ def _of_database(figures: Figures) -> Iterator[Finding]:
                 "for transactions that stay open.",
             )
     large = any(each.size_bytes >= LARGE_BYTES for each in figures.tables)
-    if figures.oldest_run is not None and large:
-        days = (figures.now - figures.oldest_run).total_seconds() / 86400
+    extent = figures.extent
+    if extent.first is not None and large:
+        days = (extent.end - extent.first).total_seconds() / 86400
         if days > OLD_DAYS:
             total = size(sum(each.size_bytes for each in figures.tables))
             yield Finding(

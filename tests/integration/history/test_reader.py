@@ -177,8 +177,44 @@ def test_postgresql_tells_the_sizes_of_its_tables(database: str) -> None:
     there.run("d", "r", -1000, -100)
     found = {each.name: each for each in there.history().tables()}
     assert found["dag_run"].size_bytes > 0
-    assert there.history().oldest_run() == there.at(-1000)
     there.close()
+
+
+def test_the_first_try_is_the_one_that_was_queued_first(past: Callable[..., Past]) -> None:
+    there = past()
+    there.run("d", "first", -1000, -100)
+    there.run("d", "second", -2000, -100)
+    there.tried(("d", "first"), "t", -900, -890)
+    there.tried(("d", "second"), "t", -1900, -1890, queued_dttm=there.at(-1950))
+    first = there.history().first_try()
+    assert first is not None
+    assert 0 <= (there.at(-1950) - first).total_seconds() < 1
+
+
+def test_a_run_that_outlived_its_tries_is_not_where_the_past_begins(
+    past: Callable[..., Past], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "RUNS_A_PAGE", 1)
+    there = past()
+    there.run("retired", "last", -400 * DAY, -399 * DAY)
+    there.run("d", "r", -1000, -100)
+    assert there.history().first_try() is None
+    there.tried(("d", "r"), "t", -900, -890, queued_dttm=None)
+    first = there.history().first_try()
+    assert first is not None
+    assert 0 <= (there.at(-900) - first).total_seconds() < 1
+
+
+def test_the_first_try_is_not_looked_for_without_an_end(
+    past: Callable[..., Past], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "RUNS_A_PAGE", 1)
+    monkeypatch.setattr(reader, "FIRST_PAGES", 2)
+    there = past()
+    for number in range(3):
+        there.run("d", f"r{number}", -1000 - number, -100)
+    there.tried(("d", "r2"), "t", -900, -890)
+    assert there.history().first_try() is None
 
 
 def test_sqlite_tells_no_sizes(tmp_path: Path) -> None:

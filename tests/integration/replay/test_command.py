@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,33 @@ def test_bursts_that_are_due_hardly_wait(past: Past) -> None:
     assert rows["chart KEDA"]["p95_wait_seconds"] > 60
     assert rows["ours, no look-ahead"]["p95_wait_seconds"] > 60
     assert rows["ours"]["worker_hours"] < rows["guide KEDA"]["worker_hours"]
+
+
+def test_a_database_of_minutes_is_not_replayed_for_days(address: str) -> None:
+    past = Past(address)
+    run = ("burst", "run")
+    past.run(*run, -1200, -600)
+    for task in range(4):
+        past.tried(run, f"t{task}", -1195, -700, queued_dttm=past.at(-1199))
+    result = replay(past, "--format", "json")
+    text = replay(past).stdout
+    past.close()
+    found = json.loads(result.stdout)
+    assert found["since"] == found["learned_since"] == found["database_begins"]
+    assert found["tries"] == {"default": 4}
+    assert [found["asked_seconds"], found["asked_learn_seconds"]] == [DAY, 2 * DAY]
+    # Two workers for 20 minutes and the seconds of the test; not for a day, which were 48 hours.
+    rows = {each["name"]: each["worker_hours"] for each in found["policies"]}
+    assert 0.6 < rows["guide KEDA"] < 1.5
+    begins = datetime.fromisoformat(found["database_begins"])
+    assert f"The database begins at {begins:%Y-%m-%d %H:%M} UTC: 20.0 min replayed" in text
+    assert "asked for 24.0 h; no time before it to learn from." in text
+    assert "Learned from: nothing" in text
+
+
+def test_it_is_told_how_much_was_learned_from(past: Past) -> None:
+    (note,) = json.loads(replay(past, "--learn", "28d", "--format", "json").stdout)["notes"]
+    assert "UTC: looking ahead learned from 47.8 h, asked for 28.0 d." in note
 
 
 @pytest.mark.parametrize("option", ["--since", "--learn"])

@@ -217,8 +217,38 @@ def test_what_cannot_be_told_is_said_with_the_reason(past: Past) -> None:
     assert "--prometheus" in missing["baselines, memory and rows"]
     assert "pg_stat_statements" in missing["slow statements"]
     text = report(past).stdout
-    assert "Not told\n  critical paths: serialized_dag is missing or not granted" in text
+    assert "Data gaps\n  critical paths: serialized_dag is missing or not granted" in text
     assert "usual critical path" in text
+
+
+def test_where_the_database_begins_later_than_asked_it_is_said(address: str) -> None:
+    past = Past(address)
+    for number in range(4):
+        start = -2 * DAY + number * DAY / 2
+        past.run("d", f"r{number}", start, start + 900)
+        past.tried(("d", f"r{number}"), "t", start + 2, start + 902, queued_dttm=past.at(start))
+    found, text = told(past), report(past).stdout
+    compared = told(past, "--since", "1d", "--compare", "2d")
+    past.close()
+    begins = f"{past.at(-2 * DAY):%Y-%m-%d %H:%M} UTC"
+    assert found["since"] == found["compared_since"] == found["database_begins"]
+    assert f"Compared with: nothing, the database begins at {begins}" in text
+    assert (
+        f"the time before {begins}: the database begins there: 2.0 d of the 7.0 d asked for, and "
+        "nothing to compare with"
+    ) in text
+    # An hour of two days; of seven, it would be less than a hundredth.
+    (pool,) = found["sections"]["pools"]["rows"]
+    assert pool["mean_slots"] == pytest.approx(1 / 48, rel=0.01)
+    assert compared["totals"]["tries_before"] == compared["totals"]["tries"] == 2
+    (why,) = [each["why"] for each in compared["missing"] if each["what"].startswith("the time")]
+    assert why == "the database begins there: 24.0 h to compare with, 2.0 d asked for"
+
+
+def test_where_all_that_was_asked_for_is_there_nothing_is_said_to_miss(past: Past) -> None:
+    found = told(past, "--compare", "20d")
+    assert not [each for each in found["missing"] if each["what"].startswith("the time")]
+    assert found["database_begins"] < found["compared_since"] < found["since"]
 
 
 def test_filters_leave_dags_out(past: Past) -> None:

@@ -7,6 +7,9 @@ import json
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta, timezone
 
+import pytest
+
+from exporter.history.extent import extent
 from exporter.insight.autoscale import Policy as Settings
 from exporter.insight.replay.learning import Learning, ScheduledRun
 from exporter.replay.forms import as_json, svg, text
@@ -14,6 +17,7 @@ from exporter.replay.result import Result, result
 from tests.unit.insight.replay.test_learning import tried
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
+FIRST = BEGIN - timedelta(days=400)
 HOSTILE = '\x1b[2J<script>"&\n'
 
 
@@ -23,13 +27,13 @@ def replay(*queues: str) -> Result:
     for queue in queues:
         tries = [tried("r", begin + at, 60.0, queue) for at in (0, 100, 100)]
         learning.add([ScheduledRun("d", "r", begin, begin + 5)], tries)
-    period = BEGIN, BEGIN + timedelta(hours=1)
-    return result(learning, period, BEGIN - timedelta(days=1), Settings(), 1)
+    hour = timedelta(hours=1)
+    return result(learning, extent(BEGIN + hour, 24 * hour, hour, FIRST), Settings(), 1)
 
 
 def test_every_way_to_scale_has_a_row() -> None:
     lines = text(replay("default")).splitlines()
-    assert lines[1].startswith("Tries by queue: default 3; 0 runs")
+    assert lines[3].startswith("Tries by queue: default 3; 0 runs")
     assert [line[:20].strip() for line in lines[-5:]] == [
         "guide formula", "guide KEDA", "chart KEDA", "ours, no look-ahead", "ours",
     ]  # fmt: skip
@@ -73,3 +77,38 @@ def test_without_a_try_it_is_said() -> None:
     assert "No try was queued" in text(replay())
     assert ET.fromstring(svg(replay())) is not None
     assert json.loads(as_json(replay()))["policies"] == []
+
+
+def test_both_ends_of_both_times_are_told() -> None:
+    assert text(replay("default")).splitlines()[:2] == [
+        "Replayed: 2026-01-01 00:00 to 2026-01-01 01:00 UTC (60.0 min)",
+        "Learned from: 2025-12-31 00:00 to 2026-01-01 00:00 UTC (24.0 h)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "note"),
+    [
+        (
+            BEGIN + timedelta(minutes=40),
+            "The database begins at 2026-01-01 00:40 UTC: 20.0 min replayed, asked for 60.0 min; "
+            "no time before it to learn from.",
+        ),
+        (
+            BEGIN - timedelta(hours=3),
+            "The database begins at 2025-12-31 21:00 UTC: looking ahead learned from 3.0 h, asked "
+            "for 24.0 h.",
+        ),
+    ],
+)
+def test_every_form_says_where_the_database_begins(first: datetime, note: str) -> None:
+    hour = timedelta(hours=1)
+    short = extent(BEGIN + hour, 24 * hour, hour, first)
+    found = dataclasses.replace(replay("default"), extent=short)
+    assert note in text(found).splitlines()
+    assert note in ET.fromstring(svg(found)).itertext()
+    told = json.loads(as_json(found))
+    assert note in told["notes"]
+    assert told["database_begins"] == first.isoformat()
+    assert (told["asked_seconds"], told["asked_learn_seconds"]) == (3600, 86400)
+    assert note not in text(replay("default"))

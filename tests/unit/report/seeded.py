@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
+from exporter.history.extent import extent
 from exporter.history.health import Statement, TableHealth
 from exporter.insight.baselines.baseline import (
     Baseline,
@@ -106,12 +107,12 @@ def figures() -> Figures:
         {("sales", "orders"): 2.0},
         {("sales", "bronze"): (1_000_000.0, 1_200_000.0), ("sales", "gold"): (0.0, 5.0)},
     )
+    kept = extent(NOW, timedelta(days=28), timedelta(days=7), NOW - timedelta(days=400))
     return Figures(
-        NOW, made, active(), regressions(made),
+        kept, made, active(), regressions(made),
         Limits({"default_pool": 128, "warehouse": 1}, 32, {"sales": 16}, {"sales": 1}), metrics,
         [*of_settings({("scheduler", "parsing_processes")}, "3.3")],
         [TableHealth("task_instance", 5000 * MIB, 7_000_000, 3_000_000)],
         [Statement("SELECT count(*) FROM task_instance WHERE state = $1", 9000, 4200.0, 0.467)],
-        NOW - timedelta(days=400),
         [Missing("critical paths", "serialized_dag is missing or not granted")],
     )  # fmt: skip

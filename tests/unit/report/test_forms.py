@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.history.extent import extent
 from exporter.insight.performance.findings import Finding, Kind
 from exporter.report.document import Column, Missing, Section, Unit, shown
 from exporter.report.html import html
@@ -18,7 +20,7 @@ from exporter.report.json import as_json
 from exporter.report.text import text
 from exporter.report.writing import report
 from tests.support.inert import InertPage
-from tests.unit.report.seeded import figures
+from tests.unit.report.seeded import NOW, figures
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMS = {"report.txt": text, "report.json": as_json, "report.html": html}
@@ -76,6 +78,28 @@ def test_a_table_says_how_much_it_leaves_out() -> None:
     found = report(figures(), 1)
     assert "(the first 1 of 4)" in text(found)
     assert "The first 1 of 4." in html(found)
+
+
+def test_the_head_has_both_ends_of_both_times() -> None:
+    period = "2026-03-22 00:00 to 2026-03-29 00:00 UTC (7.0 d)"
+    before = "2026-02-22 00:00 to 2026-03-22 00:00 UTC (28.0 d)"
+    found = report(figures(), 15)
+    assert text(found).splitlines()[1:3] == [
+        f"Period:        {period}", f"Compared with: {before}",
+    ]  # fmt: skip
+    assert f"{period}, compared with {before}" in html(found)
+
+
+def test_where_nothing_came_before_nothing_is_compared() -> None:
+    young = extent(NOW, timedelta(days=28), timedelta(days=7), NOW - timedelta(minutes=12))
+    found = replace(report(figures(), 15), extent=young)
+    assert text(found).splitlines()[1:3] == [
+        "Period:        2026-03-28 23:48 to 2026-03-29 00:00 UTC (12.0 min)",
+        "Compared with: nothing, the database begins at 2026-03-28 23:48 UTC",
+    ]
+    told = json.loads(as_json(found))
+    assert told["since"] == told["compared_since"] == told["database_begins"]
+    assert (told["asked_seconds"], told["asked_compare_seconds"]) == (7 * 86400, 28 * 86400)
 
 
 @given(st.sampled_from(Unit), st.floats() | st.integers())
