@@ -75,7 +75,7 @@ class Report:
     sections: Sequence[Section]
     missing: Sequence[Missing]
     running: Sequence[float] = field(default=())
-    """Tasks at a time over the period: the highest minute of each stretch."""
+    """Running tasks over the period: the highest minute of each stretch."""
 
     @property
     def period(self) -> str:
@@ -91,15 +91,21 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """One sentence on the whole."""
+        """The whole in two sentences: what ran, and what is the worst of it."""
         tries, seconds = self.totals["tries"], self.totals["seconds"]
-        ran = f"{tries:,.0f} tries took {clock(seconds)} in tasks"
-        if not tries:
-            return "No try has ended in this period."
+        ran = f"{whole(tries)} tries took {clock(seconds)} of task time."
+        return f"{ran if tries else 'No try has ended in this period.'} {self._worst}".rstrip()
+
+    @property
+    def _worst(self) -> str:
         if not self.findings:
-            return f"{ran}; nothing stands out."
-        kinds = dict.fromkeys(each.kind.value for each in self.findings)
-        return f"{ran}; {len(self.findings)} findings: {', '.join(kinds)}."
+            return "Nothing stands out." if self.totals["tries"] else ""
+        first, count = self.findings[0], len(self.findings)
+        many = f"{count:,} findings" if count > 1 else "1 finding"
+        if first.seconds <= 0:
+            return f"{many}, none with a cost in time: {first.text}."
+        which = f"{many}; the costliest" if count > 1 else many
+        return f"{which} ({clock(first.seconds)}): {first.text}."
 
 
 _FORMS: Final[Mapping[Unit, Callable[[float], str]]] = {

@@ -31,6 +31,7 @@ def _fields(report: Report) -> dict[str, Any]:
             {
                 "kind": each.kind.value,
                 "text": each.text,
+                "detail": each.detail,
                 "recommendation": each.recommendation,
                 "seconds": each.seconds,
                 "is_top": place < TOP_FINDINGS,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import fsum
 
 from exporter.insight.baselines.baseline import Status
-from exporter.insight.performance.findings import Memory, alone_at_most, crowding
+from exporter.insight.performance.findings import Memory, crowding, serialized_tasks
 from exporter.insight.performance.occupancy import FULL, share_at_least
 from exporter.insight.performance.quantiles import Sample
 from exporter.report.document import Column, Section, Unit, Value
@@ -57,9 +57,9 @@ def _baselines(figures: Figures) -> _Made:
 def _regressions(figures: Figures) -> _Made:
     columns = (
         *_TASK, Column("verdict", "verdict"), Column("before_seconds", "before", Unit.SECONDS),
-        Column("now_seconds", "now", Unit.SECONDS), Column("ratio", "times", Unit.RATIO),
-        Column("p_value", "p", Unit.CHANCE), Column("tries_before", "tries before", Unit.COUNT),
-        Column("tries", "tries", Unit.COUNT),
+        Column("now_seconds", "now", Unit.SECONDS), Column("ratio", "ratio", Unit.RATIO),
+        Column("p_value", "p-value", Unit.CHANCE),
+        Column("tries_before", "tries before", Unit.COUNT), Column("tries", "tries", Unit.COUNT),
     )  # fmt: skip
     rows: list[Row] = [
         (
@@ -70,16 +70,16 @@ def _regressions(figures: Figures) -> _Made:
         for each in figures.regressions
     ]  # fmt: skip
     note = (
-        "Medians of successful tries. Confirmed: over 1.3 times as long, and the Mann-Whitney test "
-        "gives chance less than 1 %, less where many tasks are compared."
+        "Medians of successful tries. Confirmed: more than 1.3 times as long, and p < 0.01 by the "
+        "Mann-Whitney test, less where many tasks are compared."
     )
-    return "regressions", "Became slower", columns, rows, note
+    return "regressions", "Slower than before", columns, rows, note
 
 
 def _slowest(figures: Figures) -> _Made:
     tally = figures.tally
     columns = (
-        *_TASK, Column("tries", "tries", Unit.COUNT), _TOTAL, Column("share", "of all", Unit.SHARE),
+        *_TASK, Column("tries", "tries", Unit.COUNT), _TOTAL, Column("share", "share", Unit.SHARE),
         Column("median_seconds", "median", Unit.SECONDS), _P95,
         Column("longest_seconds", "longest", Unit.SECONDS),
     )  # fmt: skip
@@ -93,7 +93,10 @@ def _slowest(figures: Figures) -> _Made:
         for task, totals in ordered
         if totals.seconds > 0
     ]  # fmt: skip
-    note = "Median and p95 of the successful tries; the total has failed ones in it."
+    note = (
+        "The total is of all tries, the share of all task time; median and p95 are of successful "
+        "tries."
+    )
     return "slowest", "Where the time goes", columns, rows, note
 
 
@@ -111,8 +114,8 @@ def _waits(figures: Figures) -> _Made:
     scheduled = figures.tally.scheduled_waits
     if scheduled.count:
         rows.append(("(scheduled to queued)", "all", *_spread(scheduled)))
-    note = "From queued to started; what was deferred or rescheduled is left out."
-    return "queue_waits", "Waiting in queues", columns, rows, note
+    note = "From queued to started; deferred and rescheduled tries are left out."
+    return "queue_waits", "Queue waits", columns, rows, note
 
 
 def _delays(figures: Figures) -> _Made:
@@ -129,17 +132,17 @@ def _delays(figures: Figures) -> _Made:
         (dag_id, *_spread(found), limits.get(dag_id), crowding(tally, dag_id, limits.get(dag_id)))
         for dag_id, found in delays
     ]
-    note = "From due to started, scheduled runs; at limit is the share of the whole period."
-    return "start_delays", "Starting late", columns, rows, note
+    note = "From due to started. At limit: the share of the period with max_active_runs runs."
+    return "start_delays", "Start delay of scheduled runs", columns, rows, note
 
 
 def _waste(figures: Figures) -> _Made:
     tally = figures.tally
     columns = (
         *_TASK, Column("failed_tries", "failed", Unit.COUNT),
-        Column("retried_tries", "tried again", Unit.COUNT),
-        Column("tries", "of tries", Unit.COUNT), Column("failed_seconds", "lost", Unit.SECONDS),
-        Column("share", "of all", Unit.SHARE),
+        Column("retried_tries", "retried", Unit.COUNT),
+        Column("tries", "tries", Unit.COUNT), Column("failed_seconds", "lost", Unit.SECONDS),
+        Column("share", "share", Unit.SHARE),
     )  # fmt: skip
     lost = sorted(tally.tasks.items(), key=lambda each: (-each[1].failed_seconds, each[0]))
     rows: list[Row] = [
@@ -150,7 +153,7 @@ def _waste(figures: Figures) -> _Made:
         for task, totals in lost
         if totals.failed_tries
     ]  # fmt: skip
-    return "waste", "Lost in failed tries", columns, rows, ""
+    return "waste", "Time lost to failed tries", columns, rows, ""
 
 
 def _memory(figures: Figures) -> _Made:
@@ -187,7 +190,8 @@ def _rows(figures: Figures) -> _Made:
         (pipeline, stage, before, now, now / before - 1 if before else None)
         for (pipeline, stage), (before, now) in sorted(figures.metrics.rows.items())
     ]
-    return "rows", "Rows processed", columns, rows, "Beside the period of the same length before."
+    note = "Compared with the time of the same length before."
+    return "rows", "Rows processed", columns, rows, note
 
 
 def _pools(figures: Figures) -> _Made:
@@ -203,17 +207,17 @@ def _pools(figures: Figures) -> _Made:
         full = share_at_least(minutes, FULL * slots) if limited else None
         mean = fsum(minutes) / len(minutes)
         rows.append((pool, slots if limited else None, mean, max(minutes), full))
-    note = "Means of minutes; full is the share of minutes with at least 95 % of the slots in use."
-    return "pools", "Slots in use", columns, rows, note
+    note = "Means of minutes. Full: the share of minutes with at least 95 % of the slots in use."
+    return "pools", "Pool slots in use", columns, rows, note
 
 
 def _active_tasks(figures: Figures) -> _Made:
     columns = (
         Column("dag_id", "DAG"), Column("max_active_tasks", "max_active_tasks", Unit.COUNT),
-        Column("peak_tasks", "at most", Unit.RATIO), Column("full_share", "at limit", Unit.SHARE),
+        Column("peak_tasks", "peak", Unit.RATIO), Column("full_share", "at limit", Unit.SHARE),
         Column("full_seconds", "for", Unit.SECONDS),
         Column("wait_p95_seconds", "scheduled to queued p95", Unit.SECONDS),
-        Column("wait_total_seconds", "total", Unit.SECONDS),
+        Column("wait_total_seconds", "in all", Unit.SECONDS),
     )  # fmt: skip
     active = figures.active
     dags = sorted(
@@ -228,35 +232,40 @@ def _active_tasks(figures: Figures) -> _Made:
     ]  # fmt: skip
     of = "in each run" if active.of_each_run else "in all runs of the DAG, means of minutes"
     note = (
-        f"Queued and running tries {of}; at limit is the share of the time in which there were any."
+        f"Queued and running tries {of}. At limit: the share of the time in which there were any."
     )
-    return "active_tasks", "Tasks of DAGs at a time", columns, rows, note
+    return "active_tasks", "Active tasks of DAGs", columns, rows, note
 
 
 def _dags(figures: Figures) -> _Made:
     columns = (
         Column("dag_id", "DAG"), Column("runs", "runs", Unit.COUNT),
-        Column("mean_seconds", "run takes", Unit.SECONDS),
+        Column("mean_seconds", "mean run", Unit.SECONDS),
         Column("critical_seconds", "critical path", Unit.SECONDS),
-        Column("parallelism", "at a time", Unit.RATIO), Column("peak", "at most", Unit.COUNT),
-        Column("winnable_seconds", "to win at most", Unit.SECONDS),
-        Column("critical_path", "usual critical path"), Column("alone", "ran alone needlessly"),
+        Column("parallelism", "parallelism", Unit.RATIO), Column("peak", "peak", Unit.COUNT),
+        Column("potential_saving_seconds", "potential saving", Unit.SECONDS),
+        Column("critical_path", "usual critical path"),
+        Column("serialized_tasks", "serialized, could run in parallel"),
     )  # fmt: skip
     dags = sorted(
-        figures.tally.dags.items(), key=lambda each: (-each[1].winnable, -each[1].wall, each[0])
+        figures.tally.dags.items(),
+        key=lambda each: (-each[1].potential_saving, -each[1].wall, each[0]),
     )
     rows: list[Row] = [
         (
             dag_id, dag.runs, dag.wall / dag.runs, dag.critical / dag.runs if dag.known else None,
             dag.work / dag.busy if dag.busy else 0.0, dag.peak,
-            dag.winnable / dag.runs if dag.known else None,
+            dag.potential_saving / dag.runs if dag.known else None,
             " → ".join(dag.paths.most_common(1)[0][0]) if dag.known else None,
-            ", ".join(task for task, _ in alone_at_most(dag)[:5]) or None,
+            ", ".join(task for task, _ in serialized_tasks(dag)[:5]) or None,
         )
         for dag_id, dag in dags
     ]  # fmt: skip
-    note = "Successful runs; a mapped task counts once, from its first start to its last end."
-    return "dags", "Parallelism of DAG runs", columns, rows, note
+    note = (
+        "Successful runs; times are means. Potential saving: what a run takes beyond its critical "
+        "path. A mapped task counts once, from its first start to its last end."
+    )
+    return "dags", "Critical path and parallelism of DAG runs", columns, rows, note
 
 
 def _tables(figures: Figures) -> _Made:

@@ -23,16 +23,16 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"Period:        {report.period}"
     yield f"Compared with: {report.comparison}"
     yield ""
-    yield report.verdict
+    yield plain(report.verdict)
     if max(report.running, default=0.0) > 0:
-        yield f"Tasks at a time, {max(report.running):,.0f} at most:"
+        yield f"Running tasks, peak {max(report.running):,.0f}:"
         yield _sparkline(report.running)
     for number, each in enumerate(report.findings, 1):
         if number == 1:
             yield from ("", "Findings, the costliest first")
         if number == TOP_FINDINGS + 1:
             yield from ("", "And also")
-        yield f"{number:>3}. {plain(each.text)}"
+        yield f"{number:>3}. {plain(each.sentence)}"
         yield f"     > {plain(each.recommendation)}"
     for section in report.sections:
         yield from _section(section)

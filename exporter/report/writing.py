@@ -70,9 +70,10 @@ def _of_baselines(figures: Figures) -> Iterator[Finding]:
             baseline = each.baseline
             yield Finding(
                 Kind.BASELINE,
-                f"{baseline.key} is {decimal(each.actual)} {baseline.unit}, the limit is "
-                f"{decimal(baseline.limit)}",
-                "See what of it became slower or larger, or correct the baselines file.",
+                f"{baseline.key} misses its baseline",
+                "Look for what became slower or larger in it, or correct the baselines file.",
+                detail=f"{decimal(each.actual)} {baseline.unit}, the limit is "
+                f"{decimal(baseline.limit)} {baseline.unit}",
             )
 
 
@@ -82,10 +83,10 @@ def _of_database(figures: Figures) -> Iterator[Finding]:
         if each.size_bytes >= LARGE_BYTES and each.dead_rows > DEAD_SHARE * rows:
             yield Finding(
                 Kind.DATABASE,
-                f"{each.dead_rows / rows:.0%} of the rows of {each.name} ({size(each.size_bytes)}) "
-                "are dead",
-                "Let autovacuum run more often there (autovacuum_vacuum_scale_factor), and look "
-                "for transactions that stay open.",
+                f"{each.dead_rows / rows:.0%} of the rows of {each.name} are dead",
+                "Let autovacuum run more often on it (autovacuum_vacuum_scale_factor), and look "
+                "for long open transactions.",
+                detail=f"it takes {size(each.size_bytes)}",
             )
     large = any(each.size_bytes >= LARGE_BYTES for each in figures.tables)
     extent = figures.extent
@@ -95,7 +96,8 @@ def _of_database(figures: Figures) -> Iterator[Finding]:
             total = size(sum(each.size_bytes for each in figures.tables))
             yield Finding(
                 Kind.DATABASE,
-                f"The metadata database keeps runs of {days:,.0f} days in {total}",
-                "Remove old ones in quiet hours: airflow db clean --clean-before-timestamp ... "
-                "(try --dry-run first).",
+                f"The metadata database keeps {days:,.0f} days of history",
+                "Purge old rows off-peak: airflow db clean --clean-before-timestamp ... "
+                "(--dry-run first).",
+                detail=f"its tables take {total}",
             )

@@ -10,7 +10,7 @@ from typing import Final
 from exporter.insight.performance.regressions import FEWEST, Change, change, confirmed_up_to
 from exporter.insight.performance.sizing import advised_bytes
 from exporter.insight.performance.tally import DagTotals, Tally, TaskName
-from exporter.quantities import clock, size
+from exporter.quantities import clock, decimal, size
 
 OFTEN: Final = 0.05
 """Share of the minutes from which it is told."""
@@ -44,12 +44,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence with its numbers, what to do, and the seconds of the period it is about."""
+    """What is wrong, what to do, the seconds of the period that it cost, and further figures."""
 
     kind: Kind
     text: str
     recommendation: str
     seconds: float = 0.0
+    detail: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, with all its figures."""
+        return f"{self.text}: {self.detail}" if self.detail else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +134,12 @@ def of_regressions(found: Sequence[Regression]) -> Iterator[Finding]:
         if each.is_confirmed:
             yield Finding(
                 Kind.REGRESSION,
-                f"{name(each.task)} takes {each.change.ratio:.1f} times as long: median "
-                f"{clock(each.change.before)} before, {clock(each.change.now)} now "
-                f"({each.tries_before} and {each.tries} tries, p = {each.change.p_value:.1g})",
-                "See what changed since then: its code, its rows, or what runs beside it.",
+                f"{name(each.task)} takes {decimal(each.change.ratio)} times as long",
+                "Look for what changed: a deployment, more input, load on the same workers or "
+                "database.",
                 each.seconds,
+                f"median {clock(each.change.before)} before, {clock(each.change.now)} now "
+                f"({each.tries_before:,} and {each.tries:,} tries, p = {each.change.p_value:.1g})",
             )
     suspected = [each for each in found if not each.is_confirmed]
     if suspected:
@@ -140,9 +147,9 @@ def of_regressions(found: Sequence[Regression]) -> Iterator[Finding]:
         text = "1 task" if len(suspected) == 1 else f"{len(suspected):,} tasks"
         yield Finding(
             Kind.SUSPECTED,
-            f"{text} may have become slower, or chance made it look so: "
-            + ", ".join([*named, "..."] if len(suspected) > NAMED else named),
-            "Look again when there are more tries, before anybody works on it.",
+            f"{text} may have become slower, or chance made it look so",
+            "Wait for more tries before anybody works on it.",
+            detail=", ".join([*named, "..."] if len(suspected) > NAMED else named),
         )
 
 
@@ -153,12 +160,12 @@ def of_waste(tally: Tally) -> Iterator[Finding]:
             yield Finding(
                 Kind.WASTE,
                 f"{totals.failed_tries:,} failed {'try' if totals.failed_tries == 1 else 'tries'} "
-                f"of {name(task)} cost "
-                f"{clock(totals.failed_seconds)}, {totals.failed_seconds / tally.seconds:.0%} of "
-                f"all time in tasks; {totals.retried_tries} of them were tried again",
-                "Fix what fails, or fail sooner: a check before the work, a shorter time-out; "
-                "retries only help against what passes by itself.",
+                f"of {name(task)} lost {clock(totals.failed_seconds)}",
+                "Fix the cause, or fail sooner: validate before the work, shorten "
+                "execution_timeout. Retries help against transient errors only.",
                 totals.failed_seconds,
+                f"{totals.failed_seconds / tally.seconds:.0%} of all task time; "
+                f"{totals.retried_tries:,} of {totals.failed_tries:,} were retried",
             )
 
 
@@ -170,17 +177,17 @@ def of_waits(tally: Tally, limits: Limits) -> Iterator[Finding]:
             continue
         full = tally.pool_full_share(pool, limits.pools.get(pool, -1))
         advice = (
-            f"Pool {pool} is full in {full:.0%} of the minutes: give it more slots, if what it "
-            "protects can bear them."
+            f"Pool {pool} is full {full:.0%} of the time: add slots, if what it protects can bear "
+            "them."
             if full > OFTEN
-            else "Its pool has room, so workers are missing: compare with airflow_workers_desired "
-            "and `autoscale replay`."
+            else "The pool has free slots, so worker slots are short: compare your workers with "
+            "airflow_workers_desired, and see `autoscale replay`."
         )
         text = (
-            f"Tries of queue {queue or '(none)'}, pool {pool or '(none)'} wait {clock(p95)} (p95) "
-            f"until they start, {clock(waits.total)} in all"
+            f"Tasks of queue {queue or '(none)'}, pool {pool or '(none)'}, wait {clock(p95)} (p95) "
+            "from queued to started"
         )
-        yield Finding(Kind.WAIT, text, advice, waits.total)
+        yield Finding(Kind.WAIT, text, advice, waits.total, f"{clock(waits.total)} in all")
 
 
 def of_delays(tally: Tally, limits: Limits) -> Iterator[Finding]:
@@ -190,30 +197,30 @@ def of_delays(tally: Tally, limits: Limits) -> Iterator[Finding]:
         if p95 >= LONG_WAIT_SECONDS and delays.count >= MANY_RUNS:
             yield Finding(
                 Kind.DELAY,
-                f"Scheduled runs of {dag_id} start {clock(p95)} late (p95 of {delays.count})"
-                + _crowded(tally, dag_id, limits.runs.get(dag_id)),
+                f"Scheduled runs of {dag_id} start {clock(p95)} late (p95 of {delays.count} runs)",
                 _remedy(tally, dag_id, limits.runs.get(dag_id)),
                 delays.total,
+                _crowded(tally, dag_id, limits.runs.get(dag_id)),
             )
 
 
 def of_parallelism(tally: Tally) -> Iterator[Finding]:
-    """Tell which DAGs could end sooner, and what ran alone that could have run beside others."""
+    """Tell which DAGs serialize tasks that could run in parallel, and what that would save."""
     for dag_id, dag in tally.dags.items():
-        alone = alone_at_most(dag)
+        serialized = serialized_tasks(dag)
         # Of two that run together, one is saved; never more than what waits and gaps are.
-        saved = min(dag.winnable, sum(seconds for _, seconds in alone) / 2)
-        if dag.runs < MANY_RUNS or saved < NOTABLE_SHARE * dag.wall or not alone:
+        saved = min(dag.potential_saving, sum(seconds for _, seconds in serialized) / 2)
+        if dag.runs < MANY_RUNS or saved < NOTABLE_SHARE * dag.wall or not serialized:
             continue
-        names = ", ".join(task for task, _ in alone[:NAMED])
+        names = ", ".join(task for task, _ in serialized[:NAMED])
         yield Finding(
             Kind.PARALLELISM,
-            f"Runs of {dag_id} take {clock(dag.wall / dag.runs)} where their critical path takes "
-            f"{clock(dag.critical / dag.runs)}: {names} run alone although they do not depend on "
-            "one another",
-            f"Let them run together (max_active_tasks, pool slots, priorities): up to "
-            f"{clock(saved / dag.runs)} a run.",
+            f"Runs of {dag_id} serialize tasks that could run in parallel",
+            "Let them run in parallel (max_active_tasks, pool slots, priority_weight): potential "
+            f"saving up to {clock(saved / dag.runs)} a run.",
             saved,
+            f"{names}; a run takes {clock(dag.wall / dag.runs)}, its critical path "
+            f"{clock(dag.critical / dag.runs)}",
         )
 
 
@@ -223,11 +230,11 @@ def of_memory(found: Sequence[Memory]) -> Iterator[Finding]:
         advised, limit = each.advised_bytes, each.limit_bytes
         if advised is None or limit is None:
             continue
-        told = f"{name(each.task)} uses {size(each.p99_bytes)} (p99) of {size(limit)}"
+        told = f"{name(each.task)} peaks at {size(each.p99_bytes)} (p99) of its {size(limit)} limit"
         if each.p99_bytes > 0.9 * limit:
             yield Finding(Kind.MEMORY, told, f"Raise its limit to {size(advised)}.")
         elif limit >= 2 * advised:
-            yield Finding(Kind.MEMORY, told, f"{size(advised)} are enough for it.")
+            yield Finding(Kind.MEMORY, told, f"Lower its limit to {size(advised)}.")
 
 
 def name(task: TaskName) -> str:
@@ -235,9 +242,9 @@ def name(task: TaskName) -> str:
     return f"{task[0]}.{task[1]}"
 
 
-def alone_at_most(dag: DagTotals) -> list[tuple[str, float]]:
-    """Return what ran alone beside nothing that it depends on, the longest first."""
-    return sorted(dag.alone.items(), key=lambda each: (-each[1], each[0]))
+def serialized_tasks(dag: DagTotals) -> list[tuple[str, float]]:
+    """Return what ran alone and could have run in parallel, the longest first."""
+    return sorted(dag.serialized.items(), key=lambda each: (-each[1], each[0]))
 
 
 def crowding(tally: Tally, dag_id: str, most: int | None) -> float | None:
@@ -250,14 +257,14 @@ def crowding(tally: Tally, dag_id: str, most: int | None) -> float | None:
 
 def _crowded(tally: Tally, dag_id: str, most: int | None) -> str:
     share = crowding(tally, dag_id, most)
-    return "" if share is None else f"; in {share:.0%} of the time it has all {most} runs it may"
+    return "" if share is None else f"at its max_active_runs ({most:,}) {share:.0%} of the time"
 
 
 def _remedy(tally: Tally, dag_id: str, most: int | None) -> str:
     share = crowding(tally, dag_id, most)
-    behind = "the scheduler's loop or the parsing of DAG files is slow"
+    behind = "the scheduler loop or DAG parsing is slow"
     if share is None:
-        return f"See whether the DAG is at its max_active_runs; if not, {behind}."
+        return f"Check whether the DAG is at its max_active_runs; if not, {behind}."
     if share > OFTEN:
-        return "Raise its max_active_runs, or make its runs shorter or rarer."
-    return f"The DAG has room for more runs, so {behind}."
+        return "Raise its max_active_runs, or make its runs shorter or less frequent."
+    return f"The DAG could have more active runs, so {behind}."

@@ -1,4 +1,4 @@
-"""The shape of one DAG run: its critical path, its parallelism, and what ran alone needlessly."""
+"""The shape of one DAG run: its critical path, its parallelism, and what it serialized."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class Shape:
     work: float = 0.0
     """All tasks one after another."""
     peak: int = 0
-    """Most tasks at a time."""
+    """Most tasks that ran in parallel."""
     critical: tuple[str, ...] = ()
     """The chain of tasks that no parallelism shortens; empty where the DAG is not known."""
     critical_seconds: float = 0.0
-    alone: Mapping[str, float] = field(default_factory=dict)
-    """By task, for how long nothing else ran although independent tasks ran alone at other times:
-    at most as long as those did."""
+    serialized: Mapping[str, float] = field(default_factory=dict)
+    """By task, for how long it ran alone and could have run in parallel: beside independent tasks
+    that ran alone at other times, and at most as long as those did."""
 
     @property
     def parallelism(self) -> float:
-        """How many tasks ran at a time, while any ran."""
+        """How many tasks ran in parallel, while any ran."""
         return self.work / self.busy if self.busy else 0.0
 
     @property
-    def winnable(self) -> float:
-        """What enough slots and a quick scheduler would have saved at most."""
+    def potential_saving(self) -> float:
+        """What enough slots and a scheduler without delay would have saved at most."""
         return max(0.0, self.wall - self.critical_seconds) if self.critical else 0.0
 
 

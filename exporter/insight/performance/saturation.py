@@ -14,7 +14,7 @@ from exporter.quantities import clock
 MOST: Final = 0.5
 """Share of all waiting above which what explains it is enough."""
 KNOWN: Final = "Unless tasks have a max_active_tis_per_dag,"
-UNKNOWN: Final = "See which DAGs are at their max_active_tasks; if none,"
+UNKNOWN: Final = "Check which DAGs are at their max_active_tasks; if none,"
 
 
 def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
@@ -24,38 +24,38 @@ def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
         if full > OFTEN:
             yield Finding(
                 Kind.SATURATION,
-                f"Pool {pool} has {slots} slots and is full in {full:.0%} of the minutes",
-                "Give it more slots, or move what does not need its protection to another pool.",
+                f"Pool {pool} is full {full:.0%} of the time",
+                "Add slots, or move tasks that do not need its protection to another pool.",
+                detail=f"{slots:,} slot{'' if slots == 1 else 's'}",
             )
     if limits.parallelism is not None:
         full = tally.all_full_share(limits.parallelism)
         if full > OFTEN:
             yield Finding(
                 Kind.SATURATION,
-                f"{limits.parallelism} tasks may be queued or running at a time, and are in "
-                f"{full:.0%} of the minutes",
-                "Raise [core] parallelism, with workers and database to match.",
+                f"[core] parallelism is exhausted {full:.0%} of the time",
+                "Raise it, with workers and database connections to match.",
+                detail=f"{limits.parallelism:,} queued or running tasks, of all schedulers",
             )
 
 
 def of_active_tasks(active: ActiveTasks) -> Iterator[Finding]:
     """Tell which DAGs have all the tasks at a time that they may, while others wait for them."""
     for dag_id, dag in _at_limit(active).items():
-        told = (
-            f"all {dag.limit} tasks at a time that max_active_tasks allows in "
-            f"{dag.use.full_share:.0%} of the time in which there are any"
-        )
+        share = f"{dag.use.full_share:.0%} of the time in which there are tasks"
         advice = f"raise max_active_tasks of {dag_id} from {dag.limit}"
         if active.of_each_run:
-            text = (
-                f"Runs of {dag_id} have {told}; tries wait {clock(dag.waits.quantile(0.95))} (p95) "
-                f"from scheduled to queued, {clock(dag.waits.total)} in all"
+            text = f"Runs of {dag_id} are at their max_active_tasks ({dag.limit:,}) {share}"
+            detail = (
+                f"tasks wait {clock(dag.waits.quantile(0.95))} (p95) from scheduled to queued, "
+                f"{clock(dag.waits.total)} in all"
             )
             advice = f"If pools and workers have room, {advice}."
         else:
-            text = f"{dag_id} has {told}; which others waited is not recorded before Airflow 3"
+            text = f"{dag_id} is at its max_active_tasks ({dag.limit:,}) {share}"
+            detail = "which others waited is not recorded before Airflow 3"
             advice = f"If airflow_dag_task_instances has scheduled ones meanwhile, {advice}."
-        yield Finding(Kind.SATURATION, text, advice, dag.waits.total)
+        yield Finding(Kind.SATURATION, text, advice, dag.waits.total, detail)
 
 
 def of_scheduling(tally: Tally, active: ActiveTasks, limits: Limits) -> Iterator[Finding]:
@@ -68,11 +68,12 @@ def of_scheduling(tally: Tally, active: ActiveTasks, limits: Limits) -> Iterator
     known = bool(active.dags)
     yield Finding(
         Kind.SATURATION,
-        f"Tries wait {clock(p95)} (p95) from scheduled to queued, {clock(waits.total)} in all, "
-        f"although {'neither pools nor DAGs are' if known else 'no pool is'} full",
-        f"{KNOWN if known else UNKNOWN} the scheduler's loop is slow: give it CPU, another "
-        "scheduler, or a larger [scheduler] max_tis_per_query.",
+        f"Tasks wait {clock(p95)} (p95) from scheduled to queued although "
+        f"{'neither pools nor DAGs are' if known else 'no pool is'} full",
+        f"{KNOWN if known else UNKNOWN} the scheduler loop is slow: give it CPU, add a scheduler, "
+        "or raise [scheduler] max_tis_per_query.",
         waits.total - explained,
+        f"{clock(waits.total)} in all",
     )
 
 

@@ -42,7 +42,7 @@ def of_settings(given: Collection[Name], version: str | None) -> Iterator[Findin
         if major >= since and (section, key) in given:
             yield Finding(
                 Kind.SETTINGS,
-                f"[{section}] {key} is not a setting of Airflow {version}: what it says may not be "
-                "in force",
-                f"Say it as {new}; `airflow config lint` names all there are.",
+                f"[{section}] {key} is not a setting of Airflow {version}",
+                f"Set {new} instead; `airflow config lint` lists all renamed settings.",
+                detail="its value may not be in force",
             )

@@ -53,11 +53,11 @@ class DagTotals:
     busy: float = 0.0
     work: float = 0.0
     critical: float = 0.0
-    winnable: float = 0.0
+    potential_saving: float = 0.0
     peak: int = 0
     known: bool = False
     paths: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    alone: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    serialized: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
 class Tally:
@@ -137,13 +137,13 @@ class Tally:
         dag.busy += found.busy
         dag.work += found.work
         dag.critical += found.critical_seconds
-        dag.winnable += found.winnable
+        dag.potential_saving += found.potential_saving
         dag.peak = max(dag.peak, found.peak)
         dag.known = dag.known or known
         if found.critical in dag.paths or len(dag.paths) < MAX_NAMES:
             dag.paths[found.critical] += 1
-        for task, seconds in found.alone.items():
-            dag.alone[task] += seconds
+        for task, seconds in found.serialized.items():
+            dag.serialized[task] += seconds
 
     def _add_waits(self, each: PastTry) -> None:
         if each.queued is not None:

@@ -122,8 +122,9 @@ def test_a_pipeline_does_not_pass_by_what_could_not_be_told(past: Past) -> None:
 def test_the_critical_path_goes_through_the_slower_of_two(past: Past) -> None:
     (dag,) = told(past)["sections"]["dags"]["rows"]
     assert (dag["critical_path"], dag["runs"]) == ("extract → orders → load", 7)
-    assert dag["alone"] == "customers, orders"
-    assert dag["winnable_seconds"] == pytest.approx(dag["mean_seconds"] - dag["critical_seconds"])
+    assert dag["serialized_tasks"] == "customers, orders"
+    saving = dag["mean_seconds"] - dag["critical_seconds"]
+    assert dag["potential_saving_seconds"] == pytest.approx(saving)
 
 
 @pytest.fixture
@@ -165,12 +166,12 @@ def test_a_dag_at_its_max_active_tasks_is_told_with_what_waits(crowded: Past) ->
         waits = pd.Series([0, 0, 2, 2, 4, 4] * 3) * HOUR
         assert row["wait_p95_seconds"] == pytest.approx(waits.quantile(0.95))
         assert row["wait_total_seconds"] == pytest.approx(waits.sum()) == advice["seconds"]
-        assert text.startswith("Runs of crowded have all 2 tasks at a time")
+        assert text.startswith("Runs of crowded are at their max_active_tasks (2) 100% of the time")
     else:
         # Means of minutes, of which the first and the last of a run are seldom whole.
         assert 1 - 6 / (18 * 60) <= row["full_share"] <= 1
         assert row["wait_p95_seconds"] is None
-        assert text.endswith("which others waited is not recorded before Airflow 3")
+        assert advice["detail"] == "which others waited is not recorded before Airflow 3"
     assert active_tasks(found, "sales")["full_share"] == 0
 
 
@@ -189,14 +190,12 @@ def test_parallelism_is_that_of_all_schedulers_that_are_alive(crowded: Past) -> 
         found = json.loads(
             report(crowded, "--format", "json", AIRFLOW__CORE__PARALLELISM="2").stdout
         )
-        return [each for each in saturation(found) if "queued or running" in each]
+        return [each for each in saturation(found) if "parallelism" in each]
 
     beat = {"job_type": "SchedulerJob", "state": "running", "hostname": "one"}
     crowded.world.add("job", **beat, latest_heartbeat=crowded.at(0))
     # 18 of 168 hours, in which two of them were queued or running.
-    assert parallelism() == [
-        "2 tasks may be queued or running at a time, and are in 11% of the minutes"
-    ]
+    assert parallelism() == ["[core] parallelism is exhausted 11% of the time"]
     crowded.world.add("job", **beat | {"hostname": "two"}, latest_heartbeat=crowded.at(0))
     assert parallelism() == []
 

@@ -23,20 +23,20 @@ def of_runs(runs: int, seconds: float) -> Tally:
 def test_a_dag_without_room_for_more_runs_is_told_so() -> None:
     (found,) = of_delays(of_runs(160, 1190.0), Limits(runs={"d": 2}))
     assert found.kind is Kind.DELAY
-    assert found.text == (
-        "Scheduled runs of d start 2.0 min late (p95 of 160); "
-        "in 94% of the time it has all 2 runs it may"
+    assert found.sentence == (
+        "Scheduled runs of d start 2.0 min late (p95 of 160 runs): "
+        "at its max_active_runs (2) 94% of the time"
     )
     assert found.recommendation.startswith("Raise its max_active_runs")
 
 
 def test_a_dag_with_room_waits_for_the_scheduler() -> None:
     (found,) = of_delays(of_runs(160, 1190.0), Limits(runs={"d": 16}))
-    assert "in 0% of the time" in found.text
-    assert "scheduler's loop" in found.recommendation
+    assert found.detail == "at its max_active_runs (16) 0% of the time"
+    assert "scheduler loop" in found.recommendation
 
 
 def test_where_the_limit_is_not_known_both_are_named() -> None:
     (found,) = of_delays(of_runs(160, 1190.0), Limits())
-    assert "of the time" not in found.text
+    assert found.detail == ""
     assert "max_active_runs" in found.recommendation

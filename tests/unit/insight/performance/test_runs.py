@@ -67,7 +67,7 @@ def test_the_critical_path_is_the_longest_of_all_chains(
         assert seconds(spans, found.critical) == found.critical_seconds
         assert all(one in upstream_of_all(dag, other) for one, other in pairwise(found.critical))
         assert found.critical_seconds <= found.wall
-        assert found.winnable == found.wall - found.critical_seconds
+        assert found.potential_saving == found.wall - found.critical_seconds
     else:
         assert found.critical == ()
 
@@ -98,7 +98,7 @@ def test_what_runs_at_a_time_is_what_a_look_at_each_second_sees(
         ]
         if others := sum(alone[each] for each in independent):
             beside[task] = min(own, others)
-    assert found.alone == beside
+    assert found.serialized == beside
 
 
 def test_two_independent_tasks_one_after_the_other_could_have_run_together() -> None:
@@ -106,8 +106,8 @@ def test_two_independent_tasks_one_after_the_other_could_have_run_together() -> 
     dag = {"extract": [], "a": ["extract"], "b": ["extract"], "load": ["a", "b"]}
     found = shape(spans, dag)
     assert found.critical == ("extract", "a", "load")
-    assert (found.wall, found.critical_seconds, found.winnable) == (65, 45, 20)
-    assert found.alone == {"a": 20, "b": 20}
+    assert (found.wall, found.critical_seconds, found.potential_saving) == (65, 45, 20)
+    assert found.serialized == {"a": 20, "b": 20}
     assert found.parallelism == 1.0
 
 
@@ -119,7 +119,7 @@ def test_tasks_that_took_no_row_are_passed_through() -> None:
 
 def test_without_the_dag_no_critical_path_is_told() -> None:
     found = shape({"a": Span(0, 10), "b": Span(5, 30)}, None)
-    assert (found.critical, found.winnable) == ((), 0.0)
+    assert (found.critical, found.potential_saving) == ((), 0.0)
     assert (found.wall, found.work, found.peak) == (30, 35, 2)
 
 
@@ -138,4 +138,4 @@ def test_a_very_long_chain_is_followed(length: int) -> None:
     dag = {f"{task:05d}": [f"{task - 1:05d}"] if task else [] for task in range(length)}
     spans = {task: Span(at, at + 1) for at, task in enumerate(dag)}
     found = shape(spans, dag)
-    assert (len(found.critical), found.critical_seconds, found.alone) == (length, length, {})
+    assert (len(found.critical), found.critical_seconds, found.serialized) == (length, length, {})

@@ -58,7 +58,7 @@ def test_tries_that_wait_to_be_queued_while_there_is_room_are_a_finding() -> Non
     (found,) = of_scheduling(tally, NOBODY, limits)
     assert found.kind is Kind.SATURATION
     assert "90 s (p95) from scheduled to queued" in found.text
-    assert found.recommendation.startswith("See which DAGs are at their max_active_tasks")
+    assert found.recommendation.startswith("Check which DAGs are at their max_active_tasks")
     assert not [*of_scheduling(of_tries(one_after_another(wait=5.0)), NOBODY, limits)]
 
 
@@ -66,8 +66,8 @@ def test_where_no_dag_is_at_its_limit_it_is_the_scheduler() -> None:
     tries = [*one_after_another(wait=90.0)]
     (found,) = of_scheduling(of_tries(tries), active(tries, {"d": 16}), Limits())
     assert "neither pools nor DAGs are full" in found.text
-    assert "See which DAGs" not in found.recommendation
-    assert "the scheduler's loop is slow" in found.recommendation
+    assert "Check which DAGs" not in found.recommendation
+    assert "the scheduler loop is slow" in found.recommendation
 
 
 def test_tries_that_wait_for_a_full_pool_or_all_of_airflow_are_none() -> None:
@@ -84,9 +84,9 @@ def test_a_dag_at_its_limit_explains_why_its_tries_wait() -> None:
     at_limit = active(tries, {"d": 4})
     (found,) = of_active_tasks(at_limit)
     assert found.kind is Kind.SATURATION
-    assert found.text == (
-        "Runs of d have all 4 tasks at a time that max_active_tasks allows in 50% of the time in "
-        "which there are any; tries wait 90 s (p95) from scheduled to queued, 10.0 h in all"
+    assert found.sentence == (
+        "Runs of d are at their max_active_tasks (4) 50% of the time in which there are tasks: "
+        "tasks wait 90 s (p95) from scheduled to queued, 10.0 h in all"
     )
     assert found.recommendation == (
         "If pools and workers have room, raise max_active_tasks of d from 4."
@@ -116,8 +116,8 @@ def test_before_airflow_3_the_limit_is_that_of_all_runs_and_who_waits_is_not_kno
         for run in range(2)
     ]
     (found,) = of_active_tasks(active(tries, {"d": 2}, of_each_run=False))
-    assert found.text.startswith("d has all 2 tasks at a time that max_active_tasks allows in 100%")
-    assert found.text.endswith("which others waited is not recorded before Airflow 3")
+    assert found.text.startswith("d is at its max_active_tasks (2) 100% of the time")
+    assert found.sentence.endswith("which others waited is not recorded before Airflow 3")
     assert found.recommendation.endswith("meanwhile, raise max_active_tasks of d from 2.")
     assert not [*of_active_tasks(active(tries, {"d": 2}))]
 
@@ -133,7 +133,7 @@ def test_an_airflow_with_all_tasks_that_it_may_is_told_so(parallelism: int, told
     tries = [a_minute(number, beside=beside) for number in range(120) for beside in range(2)]
     found = [*of_saturation(of_tries(tries), Limits(parallelism=parallelism))]
     assert [each.text for each in found] == (
-        ["2 tasks may be queued or running at a time, and are in 7% of the minutes"] if told else []
+        ["[core] parallelism is exhausted 7% of the time"] if told else []
     )
 
 
@@ -142,12 +142,12 @@ def test_what_waits_in_a_queue_counts_and_what_is_deferred_does_not() -> None:
     queued = a_minute(0)._replace(queued=day, start=day + 9 * HOUR, end=day + 10 * HOUR)
     deferred = a_minute(0)._replace(queued=None, requeued=day + 10 * HOUR, end=day + 10 * HOUR)
     (found,) = of_saturation(of_tries([queued, deferred]), Limits(parallelism=1))
-    assert "in 36% of the minutes" in found.text
+    assert "exhausted 36% of the time" in found.text
     assert not [*of_saturation(of_tries([queued, deferred]), Limits(parallelism=2))]
 
 
 def test_a_pool_that_is_often_full_is_told_so() -> None:
     tally = of_tries(one_after_another())
     (found,) = of_saturation(tally, Limits({"p": 1, "other": 1, "unlimited": -1}))
-    assert found.text == "Pool p has 1 slots and is full in 60% of the minutes"
+    assert found.sentence == "Pool p is full 60% of the time: 1 slot"
     assert not [*of_saturation(tally, Limits({"p": 2}))]
