@@ -16,7 +16,7 @@ import structlog
 from exporter.clock import Clock
 from exporter.errors import ConfigError
 from exporter.telemetry import ledger_file
-from exporter.telemetry.ledger_file import Change
+from exporter.telemetry.change import Change
 
 RETRY_SECONDS = 30.0
 """How long to go on in memory before the disk is tried again."""

@@ -1,17 +1,17 @@
-"""The ledger's file: its tables, and what one transaction writes."""
+"""The ledger's file: its tables, read whole, and written by changes."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from exporter.errors import ConfigError
-from exporter.samples import EntryKey, Labels
+from exporter.samples import Labels
 from exporter.telemetry.amount import Amount, Held
+from exporter.telemetry.change import Change, Total
 from exporter.telemetry.native import Native
 
 SCHEMA_VERSION = 2
@@ -38,30 +38,6 @@ ALTER TABLE total ADD COLUMN created REAL;
 """By the version that is left, what leads to the next one."""
 
 
-class Total(Held, Protocol):
-    """One child of a counter or histogram as the ledger keeps it; the store's own children are."""
-
-    @property
-    def family(self) -> str:
-        """The family's name."""
-
-    @property
-    def labels(self) -> Labels:
-        """The canonical label set."""
-
-    @property
-    def pending(self) -> Held | None:
-        """What is held back."""
-
-    @property
-    def created(self) -> float | None:
-        """Unix seconds since when it accumulates; None where that is not known."""
-
-    @property
-    def touched(self) -> float:
-        """Unix seconds of the last change."""
-
-
 @dataclass(frozen=True, slots=True)
 class Saved:
     """A total as it was read from the file."""
@@ -75,47 +51,6 @@ class Saved:
     created: float | None
     touched: float
     exemplar: None = None
-
-
-@dataclass(slots=True)
-class Change:
-    """What one transaction writes."""
-
-    totals: dict[tuple[str, Labels], Total] = field(default_factory=dict)
-    removed: set[tuple[str, Labels]] = field(default_factory=set)
-    entries: dict[tuple[str, EntryKey], str] = field(default_factory=dict)
-    dropped: set[tuple[str, EntryKey]] = field(default_factory=set)
-    folding: dict[str, bool] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        """Tell whether there is anything to write."""
-        return any((self.totals, self.removed, self.entries, self.dropped, self.folding))
-
-    def clear(self) -> None:
-        """Have nothing to write: it is written."""
-        for noted in (self.totals, self.removed, self.entries, self.dropped, self.folding):
-            noted.clear()
-
-    def put_total(self, total: Total) -> None:
-        """Write this total, whatever was noted of it before."""
-        key = (total.family, total.labels)
-        self.totals[key] = total
-        self.removed.discard(key)
-
-    def remove_total(self, family: str, labels: Labels) -> None:
-        """Remove this total, whatever was noted of it before."""
-        self.totals.pop((family, labels), None)
-        self.removed.add((family, labels))
-
-    def put_entry(self, collector: str, key: EntryKey, value: str) -> None:
-        """Write this entry, whatever was noted of it before."""
-        self.entries[collector, key] = value
-        self.dropped.discard((collector, key))
-
-    def drop_entry(self, collector: str, key: EntryKey) -> None:
-        """Remove this entry, whatever was noted of it before."""
-        self.entries.pop((collector, key), None)
-        self.dropped.add((collector, key))
 
 
 def opened(path: Path) -> sqlite3.Connection:

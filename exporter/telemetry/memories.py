@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from exporter.samples import Checkpoint, EntryKey
-from exporter.telemetry.ledger_file import Change
+from exporter.telemetry.change import Change
 
 
 class Memories:

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.samples import Batch, EntryKey, Labels
+from exporter.telemetry.change import Change
 from exporter.telemetry.exposition import Exposition
 from exporter.telemetry.gauge_sets import GaugeSets
 from exporter.telemetry.ledger import Ledger
-from exporter.telemetry.ledger_file import Change
 from exporter.telemetry.limits import Limits
 from exporter.telemetry.memories import Memories
 from exporter.telemetry.table import Table

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from exporter.catalogue import BOUNDED_LABELS, OTHER, Family
 from exporter.clock import Clock
 from exporter.samples import Labels, Sample
+from exporter.telemetry.change import Change, Total
 from exporter.telemetry.exemplar import Exemplar
 from exporter.telemetry.expiry import Expiry
 from exporter.telemetry.labels import canonical
-from exporter.telemetry.ledger_file import Change, Total
 from exporter.telemetry.limits import Limits
 from exporter.telemetry.table import Child, Table
 
