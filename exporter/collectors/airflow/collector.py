@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from exporter import catalogue
 from exporter.catalogue import Family
 from exporter.clock import Clock
-from exporter.collectors.airflow import facts as slow
-from exporter.collectors.airflow import gauges, xcom
+from exporter.collectors.airflow import fact_gauges, facts, gauges, xcom
 from exporter.collectors.airflow.counting import counted
 from exporter.collectors.airflow.engine import Database, SchemaChangedError
+from exporter.collectors.airflow.facts import Facts
 from exporter.collectors.airflow.last_finishes import LastFinishes
 from exporter.collectors.airflow.memory import Remembered, checkpoint, restored
 from exporter.collectors.airflow.options import Options
@@ -72,7 +72,7 @@ class AirflowCollector(Collector):
         """The started tries by what titles hold of them: a snapshot, for other collectors."""
         self.task_names: frozenset[tuple[str, str]] = frozenset()
         """DAG and task ids of what is active; the same object while it is the same set."""
-        self._facts: slow.Facts | None = None
+        self._facts: Facts | None = None
         self._facts_good: bool | None = None
         """How the last reading of facts went; None before the first."""
         self._facts_at: float | None = None
@@ -203,11 +203,11 @@ class AirflowCollector(Collector):
         self._facts_due = now + interval
         return True
 
-    def _read_facts(self, connection: Connection, _schema: Schema) -> slow.Facts:
+    def _read_facts(self, connection: Connection, _schema: Schema) -> Facts:
         now = begin(connection, self._options.timeout_seconds)
         # Grants and columns may have come since the last look.
         self._schema = self._probed(connection)
-        return slow.read(connection, self._schema, now)
+        return facts.read(connection, self._schema, now)
 
     def _with_last_finishes(self, memory: Remembered) -> Remembered:
         known = self._known_dags()
@@ -255,8 +255,8 @@ class AirflowCollector(Collector):
     def _facts_samples(self) -> Iterator[Sample]:
         if self._facts is None:
             return
-        yield from slow.total_samples(self._facts)
-        for sample in slow.samples(self._facts, self._options.team):
+        yield from fact_gauges.total_samples(self._facts)
+        for sample in fact_gauges.samples(self._facts, self._options.team):
             about_dag = sample.family.labels[:1] == ("dag_id",)
             if not about_dag or self._options.dags.wants(sample.labels[0] or ""):
                 yield sample
