@@ -40,7 +40,8 @@ SERIES = _own("series", Kind.GAUGE, "Children of the family in the store.", ("fa
 SERIES_DROPPED = _own(
     "series_dropped_total",
     Kind.MIRRORED,
-    "Label sets above a cap: gauges dropped, counters and histograms folded into __other__.",
+    "Samples of label sets above a cap: gauges dropped, counters and histograms folded into "
+    "__other__.",
     ("family",),
 )
 STATE_PERSISTENT = _own(

@@ -140,7 +140,7 @@ class Store:
         return {table.name: table.family for table in self._tables.values()}
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return by exposed name how many children it has and how many label sets were dropped.
+        """Return by exposed name how many children it has and how many samples were dropped.
 
         It never waits: a page is made of it while a batch is written to a slow disk.
         """

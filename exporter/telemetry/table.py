@@ -68,6 +68,7 @@ class Table:
         """What must be rendered again, in every form."""
         self.folding = False
         self.dropped = 0
+        """Samples of label sets above the cap: it grows as long as one is left out."""
         self._roomy: list[Block] = []
         self._buckets = len(family.buckets) if family.kind is Kind.HISTOGRAM else 0
 

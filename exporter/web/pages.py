@@ -92,7 +92,7 @@ Above its cap a family takes no more.</p>
 
 @dataclass(frozen=True)
 class FamilyStatus:
-    """Say how full a family is: its label sets, their cap, and how many were refused above it."""
+    """Say how full a family is: its label sets, their cap, and the samples refused above it."""
 
     name: str
     series: int

@@ -128,12 +128,12 @@ ALERTS: Final = (
         Severity.INFO,
         "An exporter leaves out label sets.",
         "{{ $labels.family }} of the exporter {{ $labels.instance }} of {{ $labels.airflow }} is "
-        "above its cap: {{ $value | humanize }} label sets were left out or added up.",
+        "above its cap: {{ $value | humanize }} samples were left out or added up in 15 minutes.",
         _HEALTH,
         _TARGET,
         Runbook(
             "A family has more label sets than its cap. Gauges above it are dropped; counters and "
-            "histograms are added to `__other__`.",
+            "histograms are added to `__other__`. Each sample counts, for as long as it lasts.",
             "Some tasks or DAGs have no series of their own.",
             "Which families are large.",
             f"topk(10, {catalogue.SERIES.name})",

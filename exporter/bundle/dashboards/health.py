@@ -83,8 +83,8 @@ def _now() -> tuple[Panel, ...]:
             steps=((2, ORANGE),),
         ),
         Stat(
-            title="Label sets dropped",
-            description="Label sets above a cap in the window: dropped, or folded into __other__.",
+            title="Samples above a cap",
+            description="In the window, of label sets that are dropped, or folded into __other__.",
             unit="short",
             queries=(Query(dropped, ("airflow",)),),
             steps=((1, YELLOW),),

@@ -106,8 +106,9 @@ def series_and_scrapes() -> tuple[Panel, ...]:
             steps=up_to("histogram_cap", ORANGE, early=0.8),
         ),
         Bars(
-            title="Label sets dropped, by family",
-            description="Above a cap, in the window; docs/options.md has the caps.",
+            title="Samples above a cap, by family",
+            description="In the window, each sample of each label set that found no room; "
+            "docs/options.md has the caps.",
             unit="short",
             queries=(Query(top(total(dropped, "family")), ("airflow", "family")),),
             steps=((1, ORANGE),),

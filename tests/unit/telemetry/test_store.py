@@ -214,6 +214,15 @@ def test_gauges_above_the_cap_are_dropped_and_counted():
     assert world.store.sizes()["level"] == (2, 1)
 
 
+def test_what_is_above_a_cap_counts_at_each_sample_for_as_long_as_it_lasts():
+    world = World(max_per_family=1)
+    for times in range(1, 4):
+        levels = [Sample(GAUGE, (dag,), 1.0) for dag in "abc"]
+        world.put(one("a", "success"), one("b", "success"), gauges=levels)
+        sizes = world.store.sizes()
+        assert (sizes["level"][1], sizes["things_total"][1]) == (2 * times, times)
+
+
 def test_an_idle_counter_expires_and_a_busy_one_stays():
     world = World(idle_expiry_seconds=100.0)
     world.put(one("idle", "success"), one("busy", "success"))
