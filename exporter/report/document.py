@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,6 +16,8 @@ from exporter.quantities import clock, decimal, plain, share, size, whole
 SCHEMA: Final = "airflow-perf-exporter.report/1"
 """Named in JSON; another number where a field changes its meaning or goes."""
 TOP_FINDINGS: Final = 5
+LISTED_OF_A_KIND: Final = 10
+"""Findings that people are shown, of each kind; JSON has all."""
 
 
 class Unit(Enum):
@@ -88,6 +91,25 @@ class Report:
         if self.extent.earlier:
             return told(self.extent.begin, self.extent.split)
         return f"nothing, the database begins at {self.extent.begin:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def listed(self) -> Sequence[Finding]:
+        """The findings that people are shown: many of one kind hide none of another."""
+        seen = Counter[Kind]()
+        listed = []
+        for each in self.findings:
+            seen[each.kind] += 1
+            if seen[each.kind] <= LISTED_OF_A_KIND:
+                listed.append(each)
+        return listed
+
+    @property
+    def unlisted(self) -> str:
+        """How many more there are, and where; empty where there are none."""
+        left = Counter(each.kind for each in self.findings)
+        left.subtract(each.kind for each in self.listed)
+        told = ", ".join(f"{count:,} more of {kind.value}" for kind, count in (+left).items())
+        return f"{told}: in the tables, and in --format json." if told else ""
 
     @property
     def verdict(self) -> str:

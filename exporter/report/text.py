@@ -27,13 +27,15 @@ def _lines(report: Report) -> Iterator[str]:
     if max(report.running, default=0.0) > 0:
         yield f"Running tasks, peak {max(report.running):,.0f}:"
         yield _sparkline(report.running)
-    for number, each in enumerate(report.findings, 1):
+    for number, each in enumerate(report.listed, 1):
         if number == 1:
             yield from ("", "Findings, the costliest first")
         if number == TOP_FINDINGS + 1:
             yield from ("", "And also")
         yield f"{number:>3}. {plain(each.sentence)}"
         yield f"     > {plain(each.recommendation)}"
+    if report.unlisted:
+        yield f"     {report.unlisted}"
     for section in report.sections:
         yield from _section(section)
     if report.missing:

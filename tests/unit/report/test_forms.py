@@ -86,6 +86,18 @@ def test_a_table_says_how_much_it_leaves_out() -> None:
     assert "The first 1 of 4." in html(found)
 
 
+def test_hundreds_of_findings_of_one_kind_hide_none_of_another(known: Report) -> None:
+    many = [Finding(Kind.REGRESSION, f"task {n} is slower", "", 999.0 - n) for n in range(300)]
+    found = replace(known, findings=[*many, Finding(Kind.MEMORY, "b is near its limit", "")])
+    for form in (text, html):
+        made = form(found)
+        assert "task 9 is slower" in made
+        assert "task 10 is slower" not in made
+        assert "b is near its limit" in made
+        assert "290 more of regression: in the tables, and in --format json." in made
+    assert len(json.loads(as_json(found))["findings"]) == 301
+
+
 @pytest.mark.parametrize(
     ("findings", "verdict"),
     [
