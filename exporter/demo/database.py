@@ -36,6 +36,7 @@ class Tables:
         self.callback = metadata.tables["callback"]
         self.dag = metadata.tables["dag"]
         self.dag_version = metadata.tables["dag_version"]
+        self.serialized_dag = metadata.tables["serialized_dag"]
         self.dag_bundle = metadata.tables["dag_bundle"]
         self.dag_tag = metadata.tables["dag_tag"]
         self.dag_owner_attributes = metadata.tables["dag_owner_attributes"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -61,10 +62,17 @@ class FactRows:
                 exceeds_max_non_backfill=False,
             )
         )  # fmt: skip
+        version = new_id(now, self._chance)
         connection.execute(
             tables.dag_version.insert().values(
-                id=new_id(now, self._chance), version_number=1, dag_id=dag.dag_id,
+                id=version, version_number=1, dag_id=dag.dag_id,
                 bundle_name=BUNDLE, created_at=now, last_updated=now,
+            )
+        )  # fmt: skip
+        connection.execute(
+            tables.serialized_dag.insert().values(
+                id=new_id(now, self._chance), dag_id=dag.dag_id, dag_version_id=version,
+                data=_serialized(dag), dag_hash=version.hex, created_at=now, last_updated=now,
             )
         )  # fmt: skip
         for tag in dag.tags:
@@ -124,3 +132,19 @@ class FactRows:
         job = self._tables.job
         statement = job.update().where(job.c.id.in_(ids.values()))
         connection.execute(statement.values(state="success", end_date=now))
+
+
+def _serialized(dag: Dag) -> dict[str, Any]:
+    """Return of Airflow's document of a DAG which tasks follow which."""
+    tasks = [
+        {
+            "task_id": task.task_id,
+            "task_type": task.operator,
+            "downstream_task_ids": [
+                other.task_id for other in dag.tasks if task.task_id in other.upstream
+            ],
+        }
+        for task in dag.tasks
+    ]
+    wrapped = [{"__type": "operator", "__var": task} for task in tasks]
+    return {"__version": 3, "dag": {"dag_id": dag.dag_id, "tasks": wrapped}}

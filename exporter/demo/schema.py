@@ -180,6 +180,7 @@ def _type(name: str) -> TypeEngine[Any]:
         return sa.String(int(length[1]))
     # None is NULL in both JSON types, as it is where Airflow leaves a column out.
     types: dict[str, TypeEngine[Any]] = {
+        "bigint": sa.BigInteger(),
         "boolean": sa.Boolean(),
         "bytea": sa.LargeBinary(),
         "dashed uuid": sa.Uuid().with_variant(DashedUuid(), "sqlite"),

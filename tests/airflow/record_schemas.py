@@ -43,6 +43,7 @@ TABLES = (
     "deadline",
     "import_error",
     "job",
+    "serialized_dag",
     "sla_miss",
     "slot_pool",
     "task_fail",

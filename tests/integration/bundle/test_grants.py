@@ -28,7 +28,6 @@ NOT_RECORDED = """\
 CREATE TABLE connection (conn_id text, password text);
 CREATE TABLE variable (key text, val text);
 CREATE TABLE log (id integer, extra text);
-CREATE TABLE serialized_dag (dag_id text, data json, last_updated timestamptz);
 """
 """Tables of Airflow that the recordings leave out, with the columns that tests name."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -29,13 +30,12 @@ class Past:
         if self.world.has("dag_bundle"):
             self.world.add("dag_bundle", name="dags-folder", active=True)
         self._dags: set[str] = set()
+        self._versions = count(1)
         self._databases: list[Database] = []
 
     def run(self, dag_id: str, run_id: str, start: float, end: float | None, **more: Any) -> None:
         """Add a run, of a DAG that is added as well."""
-        if dag_id not in self._dags:
-            self._dags.add(dag_id)
-            self.world.dag(dag_id, next_dagrun_create_after=self.world.at(3600))
+        self._know(dag_id)
         values = {
             "due": self.world.at(start - 5),
             "start_date": self.world.at(start),
@@ -60,25 +60,26 @@ class Past:
 
     def serialized(self, dag_id: str, tasks: Mapping[str, Sequence[str]], **how: Any) -> None:
         """Add a DAG as Airflow serializes it: by task, what runs after it."""
-        if "serialized_dag" not in sa.inspect(self.world.engine).get_table_names():
-            kind = how.get("kind", "JSON")
-            self.world.execute(
-                f"CREATE TABLE serialized_dag (id INTEGER, dag_id VARCHAR(250), data {kind},"
-                " last_updated TIMESTAMP)"
-            )
         wrapped = [
             {"__type": "operator", "__var": {"task_id": name, "downstream_task_ids": [*below]}}
             for name, below in tasks.items()
         ]
-        if how.get("plain"):
+        if how.pop("plain", False):
             wrapped = [each["__var"] for each in wrapped]  # type: ignore[misc]
-        document = {"__version": 1, "dag": {"dag_id": dag_id, "tasks": wrapped}}
-        moment = how.get("at", self.world.now).replace(tzinfo=None)
-        with self.world.engine.begin() as connection:
-            connection.execute(
-                sa.text("INSERT INTO serialized_dag VALUES (:id, :dag, :data, :at)"),
-                {"id": how.get("id", 1), "dag": dag_id, "data": json.dumps(document), "at": moment},
-            )
+        self.document(dag_id, {"__version": 1, "dag": {"dag_id": dag_id, "tasks": wrapped}}, **how)
+
+    def document(self, dag_id: str, document: Any, *, at: datetime | None = None) -> None:
+        """Add what is serialized of a DAG, for Airflow 3 of a version of its own."""
+        self._know(dag_id)
+        moment = at or self.world.now
+        values = {"dag_id": dag_id, "data": document, "created_at": moment, "last_updated": moment}
+        if self.world.has("serialized_dag", "dag_version_id"):
+            values["dag_version_id"] = uuid4()
+            self.world.add(
+                "dag_version", id=values["dag_version_id"], dag_id=dag_id,
+                version_number=next(self._versions), created_at=moment, last_updated=moment,
+            )  # fmt: skip
+        self.world.add("serialized_dag", **values)
 
     def history(self) -> History:
         """Look back; the connection is closed with the engine of the test."""
@@ -94,6 +95,11 @@ class Past:
     def at(self, seconds: float) -> datetime:
         """Return a moment."""
         return self.world.at(seconds)
+
+    def _know(self, dag_id: str) -> None:
+        if dag_id not in self._dags:
+            self._dags.add(dag_id)
+            self.world.dag(dag_id, next_dagrun_create_after=self.world.at(3600))
 
     def _try(
         self, table: str, run: tuple[str, str], task_id: str, span: tuple[float, float], more: Any

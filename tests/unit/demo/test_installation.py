@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -17,14 +18,18 @@ from time import monotonic, sleep
 
 import pytest
 import structlog.testing
+from click.testing import CliRunner
 
 from exporter import catalogue, dsn
+from exporter.cli import main
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
 from exporter.collectors.airflow.engine import Database
-from exporter.demo.dags import QUEUE_SLOTS
+from exporter.demo.dags import DAGS, QUEUE_SLOTS
+from exporter.demo.database import path
 from exporter.demo.installation import Demo
 from exporter.errors import ConfigError
+from exporter.history.reader import History
 
 from .processes import children, command_line, in_group, open_files, wait_until
 
@@ -209,6 +214,25 @@ def test_rows_that_ran_have_a_heartbeat_and_empty_operators_have_no_pid(seen):
         seen.directory,
         "SELECT DISTINCT pid FROM task_instance WHERE operator = 'EmptyOperator'",
     ) == [(None,)]  # fmt: skip
+
+
+def test_its_past_has_critical_paths(seen):
+    database = Database(lambda: dsn.parsed(f"sqlite:///{path(seen.directory)}", "test"), 30.0)
+    try:
+        edges = History(database, None, 30.0).edges([dag.dag_id for dag in DAGS])
+    finally:
+        database.close()
+    assert edges == {
+        dag.dag_id: {task.task_id: [*task.upstream] for task in dag.tasks} for dag in DAGS
+    }
+
+
+def test_its_report_knows_the_critical_paths_of_runs(seen):
+    variables = {"AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": f"sqlite:///{path(seen.directory)}"}
+    told = CliRunner(env=variables).invoke(main, ["report", "--format", "json"])
+    found = {row["critical_path"] for row in json.loads(told.stdout)["sections"]["dags"]["rows"]}
+    assert found
+    assert None not in found
 
 
 def test_stopping_leaves_no_process_and_no_thread(seen):

@@ -242,6 +242,12 @@ def test_silent_tries_are_looked_up_by_index(subject: Subject, database: Big) ->
     assert whole_reads(subject.sample()) == []
 
 
+def test_no_sample_reads_serialized_dags(subject: Subject) -> None:
+    sent = [each.text for statements in subject.sample(explain=False) for each in statements]
+    assert [text for text in sent if "dag_tag" in text]
+    assert not [text for text in sent if "serialized" in text]
+
+
 def test_a_fast_sample_takes_at_most_ten_statements(subject: Subject, database: Big) -> None:
     subject.sample(explain=False)
     let_things_happen(database)

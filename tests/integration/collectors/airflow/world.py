@@ -44,6 +44,7 @@ _ALWAYS = {
         "max_consecutive_failed_dag_runs": 0,
         "has_task_concurrency_limits": False,
     },
+    "serialized_dag": {"fileloc": "dags/d.py", "fileloc_hash": 1, "dag_hash": "0" * 32},
 }
 
 
