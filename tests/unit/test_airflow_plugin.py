@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from exporter.intake.payload import Decoder
 from exporter.intake.routes import MAX_BYTES
+from exporter.rows.names import is_name
 from tests.support.intake import Intake
 from tests.support.ports import free_port
 
@@ -498,7 +499,7 @@ def test_amounts_and_names_are_of_any_kind_that_is_one(plugin: Any, intake: Inta
             plugin.report_rows(rows, stage="gold")
         plugin.report_rows(bytes=5, seconds=316224000, stage=Stage.GOLD)
         plugin.report_rows(stage="nothing")
-        plugin.report_rows(1, stage="\u200b\u00a0" + "x" * 198, pipeline="")
+        plugin.report_rows(1, stage="x" * 200, pipeline="")
 
     play(plugin, work)
     one, other = intake.records
@@ -580,14 +581,35 @@ def test_bodies_are_no_longer_than_the_exporter_takes(
     assert len(intake.pushes) > 1
 
 
+EDGES = [
+    " silver", "silver ", "\u200bsilver", "sil\u00a0ver", "__other__", "\u3164", "a\ufe0f",
+    "\u2028", "\x9f", "\ud800", "x" * 200, "x" * 201, "日", "\U0001f600", Stage.GOLD, "",
+]  # fmt: skip
 anything = st.one_of(
     st.none(), st.integers(), st.floats(), st.text(), st.booleans(), st.binary(),
     st.sampled_from([2**53 - 1, 2**53, 316224000, Raises(), Endless()]),
 )  # fmt: skip
+names = st.one_of(st.sampled_from(EDGES), anything)
+
+
+@pytest.mark.parametrize("name", EDGES, ids=ascii)
+def test_a_stage_is_told_as_it_is_named_or_left_out_alone(
+    plugin: Any, intake: Intake, name: str
+) -> None:
+    def work() -> None:
+        plugin.report_rows(10, stage="bronze")
+        plugin.report_rows(20, stage=name)
+
+    play(plugin, work)
+    (push,) = intake.pushes
+    claims = [report.claim for report in Decoder(needs_state=True)(push.body)]
+    told = {claim.stage: claim.rows for claim in claims if claim}
+    taken = {str.__str__(name) or None: 20} if not name or is_name(str.__str__(name)) else {}
+    assert told == {"bronze": 10, **taken}
 
 
 @given(
-    reports=st.lists(st.tuples(anything, anything, anything, anything, anything), max_size=9),
+    reports=st.lists(st.tuples(anything, anything, anything, names, names), max_size=9),
     run_id=st.text(min_size=1, max_size=300),
 )
 def test_whatever_is_reported_the_exporter_takes_what_is_sent(
@@ -603,7 +625,10 @@ def test_whatever_is_reported_the_exporter_takes_what_is_sent(
         except plugin._UnknownError:
             return
     for body in plugin._bodies(records) if records else ():
-        assert Decoder(needs_state=True)(body)
+        for sent, read in zip(json.loads(body), Decoder(needs_state=True)(body), strict=True):
+            assert read.claim
+            assert read.claim.pipeline == sent.get("pipeline")
+            assert read.claim.stage == sent.get("stage")
 
 
 @pytest.mark.parametrize(
@@ -624,8 +649,8 @@ def test_a_try_whose_name_the_exporter_refuses_is_not_told(
         *({"bytes": bytes_} for bytes_ in (2**53, float("nan"), 10**400, Raises(), Endless())),
         *({"seconds": seconds} for seconds in (-0.1, float("nan"), float("inf"), "x", "1e999")),
         *({"seconds": seconds} for seconds in (316224000.1, 10**400, Raises(), Endless())),
-        *({"pipeline": name} for name in (Raises(), 0, b"gold", "\u2028", "\x9f")),
-        *({"stage": stage} for stage in ("x" * 201, "a\nb", "\ud800", 7, ["gold"])),
+        *({"pipeline": name} for name in (Raises(), 0, b"gold", "\u2028", "\x9f", " gold")),
+        *({"stage": stage} for stage in ("x" * 201, "a\nb", "\ud800", 7, ["gold"], "__other__")),
     ],
     ids=str,
 )

@@ -65,6 +65,13 @@ _MAX_SENTENCE = 300
 _MAX_SAID = 4 * _MAX_SENTENCE
 _ID = re.compile(r"[\w.\-]+")
 _TEXT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+# As the exporter has it: marks and letters that nobody sees, though Python calls them printable.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_OTHER = "__other__"
+"""What the exporter calls the rest of a family that is full."""
 
 Record = dict[str, "str | int | float | None"]
 _Number = TypeVar("_Number", int, float)
@@ -173,10 +180,13 @@ def _within(number: _Number, most: int) -> _Number:
 
 
 def _name(given: str | None) -> str | None:
+    """Return a name that the exporter takes, None for none; raise ValueError for another one."""
     if given is None:
         return None
     name = str.__str__(given)  # raises for what is no text, and an enumeration's member is one
-    if len(name) > _MAX_NAME or (name and not _TEXT.fullmatch(name)):
+    if len(name) > _MAX_NAME or name != name.strip() or name == _OTHER:
+        raise ValueError
+    if not name.isprintable() or _UNSEEN.search(name):
         raise ValueError
     return name or None
 
