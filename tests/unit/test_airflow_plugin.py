@@ -496,7 +496,7 @@ class Numpy:
 def test_amounts_and_names_are_of_any_kind_that_is_one(plugin: Any, intake: Intake) -> None:
     def work() -> None:
         for rows in (12.0, Numpy(), True):
-            plugin.report_rows(rows, stage="gold")
+            plugin.report_rows(rows, seconds=0, stage="gold")
         plugin.report_rows(bytes=5, seconds=316224000, stage=Stage.GOLD)
         plugin.report_rows(stage="nothing")
         plugin.report_rows(1, stage="x" * 200, pipeline="")
@@ -505,6 +505,24 @@ def test_amounts_and_names_are_of_any_kind_that_is_one(plugin: Any, intake: Inta
     one, other = intake.records
     assert (one["stage"], one["rows"], one["bytes"], one["seconds"]) == ("gold", 43, 5, 316224000)
     assert (len(other["stage"]), "pipeline" in other) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("calls", "seconds"),
+    [
+        ([{"rows": 10, "seconds": 5}, {"rows": 90, "seconds": 2}], 7),
+        ([{"rows": 100}, {"rows": 0, "seconds": 5}], None),
+        ([{"rows": 10, "seconds": 5}, {"rows": 90}], None),
+        ([{"rows": 10, "seconds": 5}, {"bytes": 90}, {"rows": 1, "seconds": 1}], None),
+        ([{"rows": 10, "seconds": 5}, {"seconds": 2}, {}], 7),
+    ],
+)
+def test_seconds_are_told_where_they_are_of_all_rows_and_bytes(
+    plugin: Any, intake: Intake, calls: list[dict[str, int]], seconds: float | None
+) -> None:
+    play(plugin, lambda: [plugin.report_rows(**call) for call in calls])
+    (record,) = intake.records
+    assert record.get("seconds") == seconds
 
 
 def test_a_stage_whose_sum_the_exporter_refuses_is_left_out_alone(

@@ -92,6 +92,18 @@ class _Amounts(NamedTuple):
     rows: int | None = None
     bytes: int | None = None
     seconds: float | None = None
+    is_timed: bool = True
+    """Whether the seconds are of all the rows and bytes."""
+
+    def plus(self, given: _Amounts) -> _Amounts:
+        """Add a call."""
+        is_timed = given.seconds is not None or (given.rows, given.bytes) == (None, None)
+        return _Amounts(
+            _added(self.rows, given.rows),
+            _added(self.bytes, given.bytes),
+            _added(self.seconds, given.seconds),
+            self.is_timed and is_timed,
+        )
 
 
 _Part = tuple["str | None", "str | None"]
@@ -113,12 +125,7 @@ class _Told:
         with self.lock:
             if part not in self.reports and len(self.reports) >= _MAX_PARTS:
                 return False
-            before = self.reports.get(part, _Amounts())
-            self.reports[part] = _Amounts(
-                _added(before.rows, given.rows),
-                _added(before.bytes, given.bytes),
-                _added(before.seconds, given.seconds),
-            )
+            self.reports[part] = self.reports.get(part, _Amounts()).plus(given)
             return True
 
     def taken(self) -> dict[_Part, _Amounts]:
@@ -146,7 +153,8 @@ def report_rows(
     """Say how much this try has written, for a pipeline and stage if it is for several.
 
     Calls, from any thread, add up and are sent when the task ends, instead of what SQL hooks have
-    counted. `seconds` is the time that the data took; left out, it is the try's duration.
+    counted. `seconds` is the time that the data took; left out with any rows or bytes of a stage,
+    it is the try's duration.
     """
     if not _setting("URL"):
         return
@@ -480,12 +488,13 @@ def _records(task_instance: TaskInstance, state: str, allowance: _Allowance) -> 
 def _reported(reports: dict[_Part, _Amounts]) -> list[Record]:
     claims: list[Record] = []
     for (pipeline, stage), amounts in reports.items():
-        rows, size, seconds = amounts
+        rows, size = amounts.rows, amounts.bytes
+        seconds = amounts.seconds if amounts.is_timed else None
         if max(rows or 0, size or 0) > _MAX_AMOUNT or (seconds or 0) > _MAX_SECONDS:
             _log.warning("report_rows: a stage is left out, for a sum that the exporter refuses")
         elif (rows, size) != (None, None):
             name = {"source": "explicit", "pipeline": pipeline, "stage": stage}
-            claims.append({**name, **amounts._asdict()})
+            claims.append({**name, "rows": rows, "bytes": size, "seconds": seconds})
     return claims
 
 
