@@ -172,19 +172,26 @@ class App:
             asked.set_result(good)
 
     def reload(self) -> bool:
-        """Read the settings again and take over what can change; a bad file changes nothing.
+        """Read the settings and the web file again; return whether all could be used."""
+        # Neither waits for the other: the door follows its file by itself as well.
+        door_good, self._reload_good = self._reread_door(), self._reread_settings()
+        return door_good and self._reload_good
 
-        Returns whether they could be used.
-        """
+    def _reread_door(self) -> bool:
         try:
-            settings = self._reload()
-            # All or none: a bad file changes nothing.
-            found = baselines(settings.baselines_file), rows.rules(settings)
             if self._door is not None:
                 self._door.reread()
-            self._baselines, self._rules = found
         except ConfigError as error:
-            self._reload_good = False
+            self._log.error("web.config_invalid", error=str(error))
+            return False
+        return True
+
+    def _reread_settings(self) -> bool:
+        """Take over what can change; a bad file changes nothing."""
+        try:
+            settings = self._reload()
+            self._baselines, self._rules = baselines(settings.baselines_file), rows.rules(settings)
+        except ConfigError as error:
             self._log.error("config.invalid", error=str(error))
             return False
         fixed = [
@@ -196,7 +203,6 @@ class App:
         self._settings = replace(self._settings, **changes)
         configure(self._settings.log_level, self._settings.log_format, self._redactor)
         self._sources.reconfigure()
-        self._reload_good = True
         self._loaded_wall = self._clock.wall()
         self._log.info("config.reloaded", need_restart=fixed)
         return True

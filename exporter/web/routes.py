@@ -105,7 +105,7 @@ def _exposed(choice: Choice, blocks: Blocks) -> Response:
 def _reloaded(good: bool) -> Response:
     if good:
         return sentence(200, "Reloaded.", path_class=messages.RELOAD)
-    text = "The settings cannot be used, and nothing has changed; the log says why."
+    text = "A file cannot be used, and nothing of it is taken over; the log says why."
     return sentence(500, text, path_class=messages.RELOAD)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from http.client import HTTPException
 from pathlib import Path
@@ -161,6 +162,23 @@ def test_a_bad_file_is_told_and_changes_nothing(guarded: World) -> None:
         assert "web-config.yml: nonsense: no such key" in daemon.log()
         guarded.file.write_text(said.replace("prometheus:", "somebody:"))
         daemon._child.wait_until(lambda: daemon.request("/").status == 401, 20)
+
+
+def test_a_reload_of_a_bad_file_is_told_until_the_file_is_good(guarded: World) -> None:
+    settings = guarded.folder / "exporter.yml"
+    settings.write_text("{}")
+    given = ("--config.file", str(settings))
+    with guarded.serve(*given, headers=LOGIN) as daemon:
+        daemon.wait_ready()
+        said = guarded.file.read_text()
+        guarded.file.write_text("nonsense: 1")
+        settings.write_text("web: {telemetry-path: /elsewhere}")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for(f"{GOOD} 0")
+        # Settings that are good do not wait for the door.
+        daemon._child.wait_until(lambda: "config.reloaded" in daemon.log(), 20)
+        guarded.file.write_text(said)
+        daemon.wait_for(f"{GOOD} 1")
 
 
 def test_a_bad_file_at_the_start_is_one_sentence(guarded: World) -> None:
