@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from exporter.errors import RejectedError
 from exporter.rows.claim import MAX_AMOUNT, MAX_SECONDS, Claim, Source, TryId
+from exporter.rows.ids import Id, RunId
 from exporter.rows.told import name
 
 MAX_REPORTS = 64
@@ -20,10 +21,6 @@ MAX_REPORTS = 64
 _LONGEST_SENTENCE = 200
 _SOURCES = {"explicit": Source.EXPLICIT, "plugin": Source.PLUGIN, "dbt": Source.DBT}
 
-# As Airflow allows (airflow.utils.helpers.validate_key); run ids may hold anything that is text.
-_Id = Annotated[str, Meta(min_length=1, max_length=250, pattern=r"\A[\w.\-]+\Z")]
-_PRINTABLE = r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+\Z"
-_RunId = Annotated[str, Meta(min_length=1, max_length=250, pattern=_PRINTABLE)]
 _Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _MapIndex = Annotated[int, Meta(ge=-1, le=2**31 - 1)]
 _Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
@@ -32,9 +29,9 @@ _CpuSeconds = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
 
 
 class _Record(msgspec.Struct, frozen=True):
-    dag_id: _Id
-    task_id: _Id
-    run_id: _RunId
+    dag_id: Id
+    task_id: Id
+    run_id: RunId
     try_number: _Number
     map_index: _MapIndex = -1
     state: Literal["success", "failed", "skipped", "up_for_retry"] | None = None
@@ -48,7 +45,7 @@ class _Record(msgspec.Struct, frozen=True):
     peak_memory_bytes: _Amount | None = None
     read_bytes: _Amount | None = None
     written_bytes: _Amount | None = None
-    id: _RunId | None = None
+    id: RunId | None = None
 
 
 @dataclass(frozen=True, slots=True)

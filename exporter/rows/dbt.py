@@ -12,48 +12,70 @@ import math
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from exporter.errors import RejectedError
 from exporter.rows.claim import Claim, Source, TryId
+from exporter.rows.ids import Id, RunId
 from exporter.rows.names import is_name
 from exporter.rows.stages import UNKNOWN, stage_named
 
 SIZE_LIMIT = 32 * 1024 * 1024
-"""Bytes of one file, or of what a Cosmos XCom inflates to."""
+"""Bytes of one file."""
+INFLATED_LIMIT = 8 * 1024 * 1024
+"""Bytes that a Cosmos XCom inflates to."""
+MAX_OBJECTS = 100_000
+"""JSON objects in one file; dbt writes four or five a node."""
 MAJOR = 6
 _LARGEST = 2**53
 """Of rows or bytes: floats, which totals are, hold every whole number up to here."""
 _COUNTED_TYPES = frozenset({"model", "seed", "snapshot"})
 """A test's rows_affected is 1, and a hook's says nothing."""
 _FAILED = frozenset({"error", "fail", "runtime error"})
-_NUMBER = re.compile("-1|[0-9]{1,9}")
+_WHOLE = re.compile(rb"[0-9]{1,16}")
 _VERSION = re.compile(r"/run-results/v(\d{1,4})\.json$")
 
 
+_Text = Annotated[str, Meta(max_length=4096)]
+_NOTHING = msgspec.Raw()
+
+
 class _AdapterResponse(msgspec.Struct, frozen=True):
-    code: object = None
-    rows_affected: object = None
-    bytes_processed: object = None
+    # Raw, for these may be anything, and a list of lists takes many times its text.
+    code: msgspec.Raw = _NOTHING
+    rows_affected: msgspec.Raw = _NOTHING
+    bytes_processed: msgspec.Raw = _NOTHING
 
 
 class _Result(msgspec.Struct, frozen=True):
-    unique_id: str
-    status: str
+    unique_id: _Text
+    status: _Text
     adapter_response: _AdapterResponse | None = None
     execution_time: float | None = None
-    relation_name: str | None = None
+    relation_name: _Text | None = None
 
 
 class _Metadata(msgspec.Struct, frozen=True):
-    dbt_schema_version: str
+    dbt_schema_version: _Text
     generated_at: datetime
-    invocation_id: str
-    env: dict[str, object] = msgspec.field(default_factory=dict)
+    invocation_id: RunId
+    env: msgspec.Raw = _NOTHING
+
+
+class _Try(msgspec.Struct, frozen=True, rename="upper"):
+    """Variables whose names began with DBT_ENV_CUSTOM_ENV_, without that."""
+
+    dag_id: Id
+    task_id: Id
+    run_id: RunId
+    try_number: Annotated[str, Meta(pattern=r"\A[0-9]{1,9}\Z")]
+    map_index: Annotated[str, Meta(pattern=r"\A(-1|[0-9]{1,9})\Z")] = "-1"
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -86,8 +108,8 @@ class Invocation:
     nodes: tuple[Node, ...]
     outcome: str
     """"failed" when any node failed, else "success"."""
-    env: Mapping[str, str] = field(default_factory=dict)
-    """Variables whose names began with DBT_ENV_CUSTOM_ENV_, without that."""
+    on: TryId | None = None
+    """The try that ran dbt, as variables told: DBT_ENV_CUSTOM_ENV_DAG_ID and so on."""
 
     @property
     def project(self) -> str:
@@ -104,6 +126,9 @@ def invocation(data: bytes) -> Invocation:
     if len(data) > SIZE_LIMIT:
         message = f"run results are larger than {SIZE_LIMIT} bytes"
         raise RejectedError(message)
+    if data.count(b"{") > MAX_OBJECTS:
+        message = f"run results hold more than {MAX_OBJECTS} objects"
+        raise RejectedError(message)
     try:
         # The head first: of another major version nothing else need have this form.
         metadata = msgspec.json.decode(data, type=_Head).metadata
@@ -118,7 +143,7 @@ def invocation(data: bytes) -> Invocation:
         generated if generated.tzinfo else generated.replace(tzinfo=timezone.utc),
         tuple(node for result in results if (node := _node(result)) is not None),
         "failed" if any(result.status in _FAILED for result in results) else "success",
-        {name: value for name, value in metadata.env.items() if isinstance(value, str)},
+        _try_named_in(metadata.env),
     )
 
 
@@ -127,12 +152,12 @@ def cosmos_invocation(text: str) -> Invocation:
     try:
         packed = base64.b64decode(text, validate=True)
         inflating = zlib.decompressobj()
-        data = inflating.decompress(packed, SIZE_LIMIT)
+        data = inflating.decompress(packed, INFLATED_LIMIT)
     except (binascii.Error, ValueError, zlib.error):
         message = "this is no run_results of Cosmos: base64 of a zlib stream is expected"
         raise RejectedError(message) from None
     if not inflating.eof:
-        message = f"run results inflate to more than {SIZE_LIMIT} bytes, or are cut"
+        message = f"run results inflate to more than {INFLATED_LIMIT} bytes, or are cut"
         raise RejectedError(message)
     return invocation(data)
 
@@ -146,13 +171,12 @@ def claims(of: Invocation) -> tuple[Claim, ...]:
     return tuple(_claim(stage, nodes) for stage, nodes in stages.items())
 
 
-def of_try(of: Invocation) -> TryId | None:
-    """Return the try that ran dbt, as variables told: DBT_ENV_CUSTOM_ENV_DAG_ID and so on."""
-    dag, task, run = (of.env.get(name, "") for name in ("DAG_ID", "TASK_ID", "RUN_ID"))
-    index, number = of.env.get("MAP_INDEX", "-1"), of.env.get("TRY_NUMBER", "")
-    if not (dag and task and run and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(index)):
+def _try_named_in(env: msgspec.Raw) -> TryId | None:
+    try:
+        told = msgspec.json.decode(env, type=_Try)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    return TryId(dag, task, run, int(index), int(number))
+    return TryId(told.dag_id, told.task_id, told.run_id, int(told.map_index), int(told.try_number))
 
 
 def _claim(stage: str | None, nodes: Sequence[Node]) -> Claim:
@@ -183,7 +207,7 @@ def _node(result: _Result) -> Node | None:
         return None
     project, _, name = rest.partition(".")
     response = result.adapter_response or _AdapterResponse()
-    if response.code == "CREATE VIEW":
+    if bytes(response.code) == b'"CREATE VIEW"':
         return None
     seconds = result.execution_time or 0.0
     return Node(
@@ -196,9 +220,10 @@ def _node(result: _Result) -> Node | None:
     )
 
 
-def _counted(value: object) -> int | None:
+def _counted(told: msgspec.Raw) -> int | None:
     """Return a number of rows or bytes; -1, which adapters write for a view, is unknown."""
-    if type(value) is not int or not 0 <= value <= _LARGEST:
+    whole = _WHOLE.fullmatch(told)
+    if whole is None or (value := int(whole[0])) > _LARGEST:
         return None
     return value
 

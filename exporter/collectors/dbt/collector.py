@@ -113,9 +113,9 @@ class DbtCollector(Collector):
         if is_old or invocation.id in memory.counted:
             look.files["old"] += is_old
             return True
-        if (on := dbt.of_try(invocation)) is None:
+        if invocation.on is None:
             _count(invocation, look, now)
-        elif not self._submit(on, dbt.claims(invocation), invocation.outcome):
+        elif not self._submit(invocation.on, dbt.claims(invocation), invocation.outcome):
             look.waiting += 1
             return False
         look.files["counted"] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 import zlib
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import RejectedError
 from exporter.rows import dbt
-from exporter.rows.claim import Claim, Source
+from exporter.rows.claim import Claim, Source, TryId
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dbt"
 
@@ -82,11 +83,76 @@ def test_the_seed_that_duckdb_counts_is_known_beside_models_that_it_does_not():
     }
 
 
-def test_the_head_tells_when_by_whom_and_for_what():
+def test_the_head_tells_when_and_by_whom():
     found = dbt.invocation(written())
     assert found.id == "1e50a02c"
     assert found.generated == datetime(2026, 11, 22, 6, 42, 13, 458592, tzinfo=timezone.utc)
-    assert found.env == {"DAG_ID": "sales"}
+    assert found.on is None
+
+
+NAMED = {"DAG_ID": "sales", "TASK_ID": "load.dbt", "RUN_ID": "manual__1", "TRY_NUMBER": "2"}
+
+
+def named(**changes: object) -> dbt.Invocation:
+    """Return an invocation whose variables are those of a try, changed."""
+    data = around([])
+    data["metadata"] = {**data["metadata"], "env": {**NAMED, "DEPTH": 1, **changes}}  # type: ignore[dict-item]
+    return dbt.invocation(json.dumps(data).encode())
+
+
+def test_the_variables_name_the_try_that_ran_dbt():
+    assert named().on == TryId("sales", "load.dbt", "manual__1", -1, 2)
+    assert named(MAP_INDEX="3").on == TryId("sales", "load.dbt", "manual__1", 3, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"DAG_ID": "a" * 251},
+        {"DAG_ID": "two words"},
+        {"TASK_ID": "load\0"},
+        {"TASK_ID": None},
+        {"RUN_ID": "two\nlines"},
+        {"RUN_ID": ""},
+        {"TRY_NUMBER": "-1"},
+        {"TRY_NUMBER": 2},
+        {"MAP_INDEX": "1" * 10},
+    ],
+)
+def test_what_cannot_name_a_try_names_none(wrong):
+    assert named(**wrong).on is None
+
+
+@pytest.mark.parametrize("name", ["", "a" * 251, "two\nlines", "one\0"])
+def test_an_invocation_with_an_id_that_nobody_can_read_is_refused(name):
+    data = around([])
+    data["metadata"] = {**data["metadata"], "invocation_id": name}  # type: ignore[dict-item]
+    with pytest.raises(RejectedError, match="invocation_id"):
+        dbt.invocation(json.dumps(data).encode())
+
+
+def test_texts_are_bounded():
+    with pytest.raises(RejectedError, match=r"unique_id"):
+        dbt.invocation(written(unique_id="model.toy." + "a" * 5000))
+
+
+def test_more_objects_than_any_project_writes_are_refused_before_they_are_made():
+    tiny = json.dumps(around([{"unique_id": "", "status": ""}])).encode()
+    one = b'{"unique_id": "", "status": ""}'
+    with pytest.raises(RejectedError, match="more than 100000 objects"):
+        dbt.invocation(tiny.replace(one, b",".join([one] * dbt.MAX_OBJECTS)))
+
+
+def test_what_nobody_wants_is_not_built():
+    lists = [[]] * 200_000
+    data = around([{**json.loads(written())["results"][0], "adapter_response": {"code": lists}}])
+    data["metadata"] = {**data["metadata"], "env": {"DAG_ID": lists}}  # type: ignore[dict-item]
+    text = json.dumps(data).encode()
+    tracemalloc.start()
+    dbt.invocation(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(text)
 
 
 def test_a_stage_of_which_some_is_unknown_has_the_rows_that_are_known():
@@ -208,7 +274,7 @@ def test_cosmos_packs_the_same_file():
 
 
 def test_a_bomb_is_refused_before_it_is_inflated():
-    bomb = base64.b64encode(zlib.compress(bytes(dbt.SIZE_LIMIT + 1))).decode()
+    bomb = base64.b64encode(zlib.compress(bytes(dbt.INFLATED_LIMIT + 1))).decode()
     with pytest.raises(RejectedError, match="inflate to more than"):
         dbt.cosmos_invocation(bomb)
 
