@@ -11,7 +11,7 @@ from exporter.check.needless import needless
 from exporter.check.state import state_finding
 from exporter.check.web import web_findings
 from exporter.clock import Clock
-from exporter.collectors.dbt.files import signatures
+from exporter.collectors.dbt.files import walked
 from exporter.config import Settings, unknown_variables
 from exporter.errors import SourceUnavailableError
 from exporter.insight.baselines.file import baselines
@@ -66,8 +66,10 @@ def _rows(settings: Settings) -> Iterator[Finding]:
     if (directory := settings.dbt_path) is None:
         return
     try:
-        found = len(signatures(directory))
+        found = walked(directory)
     except SourceUnavailableError as error:
         yield Finding("dbt", is_bad=True, text=str(error), fix="make the directory readable")
     else:
-        yield Finding("dbt", is_bad=False, text=f"{found} run_results.json below {directory}")
+        text = found.trouble or f"{len(found.files)} run_results.json below {directory}"
+        fix = "remove old target directories, or watch fewer" if found.trouble else ""
+        yield Finding("dbt", is_bad=found.trouble is not None, text=text, fix=fix)

@@ -12,7 +12,7 @@ import structlog
 from exporter import catalogue
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
-from exporter.collectors.dbt.files import Signature, signatures
+from exporter.collectors.dbt.files import Signature, walked
 from exporter.collectors.dbt.memory import Memory, checkpoint, restored
 from exporter.errors import RejectedError
 from exporter.kernel.kept import whole
@@ -26,6 +26,8 @@ from exporter.samples import Batch, EntryKey, Sample
 
 BEING_WRITTEN_SECONDS = 10.0
 """How long a file that makes no sense may still be in the making."""
+AHEAD_SECONDS = 3600.0
+"""How far dbt's clock may be ahead of ours."""
 OUTCOMES = ("counted", "old", "refused")
 
 Submit = Callable[[TryId, Sequence[Claim], str], bool]
@@ -38,10 +40,16 @@ class _Look:
 
     memory: Memory
     done: dict[Path, Signature]
+    counted: dict[str, float] = field(default_factory=dict)
+    """When dbt made the invocations that are new."""
     increments: list[Sample] = field(default_factory=list)
     files: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
     """Files whose claims could not be handed over."""
+
+    @property
+    def trouble(self) -> str | None:
+        return f"{self.waiting} files wait: their claims are not taken" if self.waiting else None
 
 
 class DbtCollector(Collector):
@@ -71,22 +79,21 @@ class DbtCollector(Collector):
     def sample(self) -> Batch:
         """Read the files that are new or were written again."""
         now = self._clock.wall()
-        found = signatures(self._directory)
+        found = walked(self._directory)
         look = self._look = _Look(
-            (self._memory or Memory(first_look=now)).with_written(now, ()),
-            {path: each for path, each in self._done.items() if found.get(path) == each},
+            (self._memory or Memory(since=now)).with_written(now, ()),
+            {path: each for path, each in self._done.items() if found.files.get(path) == each},
         )
-        for path, signature in found.items():
+        for path, signature in found.files.items():
             if path not in look.done and self._is_done(path, signature, look, now):
                 look.done[path] = signature
+        look.memory = look.memory.with_counted(look.counted, now)
         files = self._files + look.files
         return Batch(
             gauges={"files": [_files_sample(each, files[each]) for each in OUTCOMES]},
             increments=look.increments,
             checkpoint=checkpoint(self._memory, look.memory),
-            trouble=f"{look.waiting} files wait: their claims are not taken"
-            if look.waiting
-            else None,
+            trouble="; ".join(filter(None, (found.trouble, look.trouble))) or None,
         )
 
     def accepted(self) -> None:
@@ -101,16 +108,16 @@ class DbtCollector(Collector):
         if data is None:
             return True
         try:
-            invocation = dbt.invocation(data)
+            invocation = _timely(dbt.invocation(data), now)
         except RejectedError as error:
             if now - signature.modified_seconds < BEING_WRITTEN_SECONDS:
                 return False
             self._log.warning("dbt.refused", path=str(path), error=str(error))
             look.files["refused"] += 1
             return True
-        memory = look.memory
-        is_old = invocation.generated.timestamp() < memory.first_look
-        if is_old or invocation.id in memory.counted:
+        made = invocation.generated.timestamp()
+        is_old = made < look.memory.since
+        if is_old or invocation.id in look.memory.counted or invocation.id in look.counted:
             look.files["old"] += is_old
             return True
         if invocation.on is None:
@@ -119,7 +126,7 @@ class DbtCollector(Collector):
             look.waiting += 1
             return False
         look.files["counted"] += 1
-        look.memory = look.memory.with_counted(invocation.id, now)
+        look.counted[invocation.id] = made
         return True
 
     def _restored(self, entries: Mapping[EntryKey, str]) -> Memory | None:
@@ -128,6 +135,13 @@ class DbtCollector(Collector):
         except (ValueError, TypeError):
             self._log.error("memory.unreadable")
             return None
+
+
+def _timely(invocation: dbt.Invocation, now: float) -> dbt.Invocation:
+    if invocation.generated.timestamp() > now + AHEAD_SECONDS:
+        message = f"run results are of {invocation.generated}, which is still to come"
+        raise RejectedError(message)
+    return invocation
 
 
 def _files_sample(outcome: str, count: int) -> Sample:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,36 +31,51 @@ class Signature(NamedTuple):
         return self.modified_nanoseconds / 1e9
 
 
-def signatures(directory: Path) -> dict[Path, Signature]:
-    """Return the files there are; raise SourceUnavailableError when the directory is away."""
+class Walk(NamedTuple):
+    """What one walk has found."""
+
+    files: dict[Path, Signature]
+    trouble: str | None = None
+    """Why files may have been missed, in a sentence."""
+
+
+def walked(directory: Path) -> Walk:
+    """Look for the files there are; raise SourceUnavailableError when the directory is away."""
     try:
         entries = os.scandir(directory)
     except OSError as error:
         message = f"--dbt.path {directory}: {error.strerror}"
         raise SourceUnavailableError(message) from None
+    files: dict[Path, Signature] = {}
     with entries:
-        return dict(_found(entries))
+        for seen, entry in enumerate(_below(entries)):
+            if seen == MAX_ENTRIES:
+                too_many = f"more than {MAX_ENTRIES} files and directories, not all are seen"
+                return Walk(files, f"--dbt.path {directory}: {too_many}")
+            if (found := _signature(entry)) is not None:
+                files[Path(entry.path)] = found
+    return Walk(files)
 
 
-def _found(top: Iterator[os.DirEntry[str]]) -> Iterator[tuple[Path, Signature]]:
-    seen = 0
+def _below(top: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
     waiting = [(entry, 0) for entry in _bounded(top)]
     while waiting:
         entry, depth = waiting.pop()
-        seen += 1
-        if seen > MAX_ENTRIES:
-            return
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                if depth < MAX_DEPTH:
-                    with os.scandir(entry.path) as below:
-                        waiting += [(each, depth + 1) for each in _bounded(below)]
-            elif entry.name == NAME and entry.is_file(follow_symlinks=False):
-                found = entry.stat(follow_symlinks=False)
-                yield Path(entry.path), Signature(found.st_ino, found.st_mtime_ns, found.st_size)
-        except OSError:  # Gone between two looks, or not ours to look into.
-            continue
+        yield entry
+        # Gone between two looks, or not ours to look into.
+        with suppress(OSError):
+            if depth < MAX_DEPTH and entry.is_dir(follow_symlinks=False):
+                with os.scandir(entry.path) as below:
+                    waiting += [(each, depth + 1) for each in _bounded(below)]
+
+
+def _signature(entry: os.DirEntry[str]) -> Signature | None:
+    with suppress(OSError):
+        if entry.name == NAME and entry.is_file(follow_symlinks=False):
+            found = entry.stat(follow_symlinks=False)
+            return Signature(found.st_ino, found.st_mtime_ns, found.st_size)
+    return None
 
 
 def _bounded(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
-    return (entry for _, entry in zip(range(MAX_ENTRIES), entries, strict=False))
+    return islice(entries, MAX_ENTRIES + 1)

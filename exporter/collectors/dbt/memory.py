@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from exporter.rows.stages import Place
 from exporter.rows.timed import Timed
@@ -13,6 +16,7 @@ from exporter.samples import Checkpoint, EntryKey
 
 KEPT_SECONDS = 7 * 86_400.0
 MAX_INVOCATIONS = 10_000
+_SINCE = ("dbt", "first_look")
 _WINDOW = "window"
 
 
@@ -20,10 +24,10 @@ _WINDOW = "window"
 class Memory:
     """Moments are Unix seconds."""
 
-    first_look: float
-    """When the directory was looked at for the first time ever: what is older is not counted."""
+    since: float
+    """What dbt made before is not counted: the first look ever, or the last that was forgotten."""
     counted: Mapping[str, float] = field(default_factory=dict)
-    """When each invocation was counted, the oldest first."""
+    """When dbt made each invocation that has been counted, the oldest first."""
     window: Window = field(default_factory=dict)
     """What those wrote in the last minutes that belong to no try."""
 
@@ -31,22 +35,24 @@ class Memory:
         """Return the memory with what was written in this minute."""
         return replace(self, window=moved(self.window, now, written))
 
-    def with_counted(self, invocation: str, now: float) -> Memory:
-        """Return the memory with one more invocation; the oldest go."""
-        counted = {**self.counted, invocation: now}
-        surplus = len(counted) - MAX_INVOCATIONS
-        kept = {
-            name: at
-            for position, (name, at) in enumerate(counted.items())
-            if position >= surplus and now - at <= KEPT_SECONDS
-        }
-        return replace(self, counted=kept)
+    def with_counted(self, invocations: Mapping[str, float], now: float) -> Memory:
+        """Return the memory with more invocations, by when dbt made them; the oldest go.
+
+        Their files may stay for ever: what is as old as they are is not counted any more.
+        """
+        known = sorted({**self.counted, **invocations}.items(), key=itemgetter(1))
+        old = bisect_left([at for _, at in known], now - KEPT_SECONDS)
+        going = max(old, len(known) - MAX_INVOCATIONS)
+        if going == 0:
+            return replace(self, counted=dict(known))
+        after = math.nextafter(known[going - 1][1], math.inf)
+        return replace(self, since=max(self.since, after), counted=dict(known[going:]))
 
 
 def restored(entries: Mapping[EntryKey, str]) -> Memory | None:
     """Return what a ledger's entries hold, None if nothing; raise ValueError or TypeError."""
-    first_look = entries.get(("dbt", "first_look"))
-    if first_look is None:
+    since = entries.get(_SINCE)
+    if since is None:
         return None
     counted = {key: float(at) for (section, key), at in entries.items() if section == "invocation"}
     ordered = dict(sorted(counted.items(), key=lambda each: each[1]))
@@ -55,7 +61,7 @@ def restored(entries: Mapping[EntryKey, str]) -> Memory | None:
         for (section, key), text in entries.items()
         if section == _WINDOW
     }
-    return Memory(float(first_look), ordered, window)
+    return Memory(float(since), ordered, window)
 
 
 def checkpoint(before: Memory | None, after: Memory) -> Checkpoint:
@@ -72,4 +78,4 @@ def checkpoint(before: Memory | None, after: Memory) -> Checkpoint:
 def _entries(memory: Memory) -> dict[EntryKey, str]:
     counted = {("invocation", name): repr(at) for name, at in memory.counted.items()}
     window = {(_WINDOW, json.dumps(slot)): json.dumps(each) for slot, each in memory.window.items()}
-    return {("dbt", "first_look"): repr(memory.first_look), **counted, **window}
+    return {_SINCE: repr(memory.since), **counted, **window}

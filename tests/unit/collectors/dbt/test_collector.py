@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from exporter import catalogue
-from exporter.collectors.dbt.collector import BEING_WRITTEN_SECONDS, DbtCollector
+from exporter.collectors.dbt import files, memory
+from exporter.collectors.dbt.collector import AHEAD_SECONDS, BEING_WRITTEN_SECONDS, DbtCollector
 from exporter.collectors.dbt.files import MAX_DEPTH
 from exporter.errors import SourceUnavailableError
 from exporter.rows.claim import Claim, TryId
@@ -173,6 +174,70 @@ def test_a_restart_neither_loses_nor_doubles(world: World):
     assert world.rows() == ROWS
     world.start()
     assert world.rows() == {}
+
+
+@pytest.mark.parametrize("most", [1, 10_000])
+def test_what_is_forgotten_is_not_counted_again_while_its_file_lies_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, most: int
+):
+    monkeypatch.setattr(memory, "MAX_INVOCATIONS", most)
+    world.hands.pass_seconds(5)
+    world.write("one/run_results.json")
+    assert world.rows() == ROWS
+    world.hands.pass_seconds(8 * 86_400)
+    world.write("two/run_results.json", invocation="two")
+    assert world.rows() == ROWS
+    assert [key for section, key in world.entries if section == "invocation"] == ["two"]
+    world.start()
+    assert world.rows() == {}
+
+
+def test_what_was_made_in_a_long_outage_counts_when_it_is_over(world: World):
+    world.hands.pass_seconds(5)
+    world.write("one/run_results.json")
+    assert world.rows() == ROWS
+    world.hands.pass_seconds(5)
+    world.write("two/run_results.json", invocation="two")
+    world.hands.pass_seconds(30 * 86_400)
+    world.start()
+    assert world.rows() == ROWS
+    world.start()
+    assert world.rows() == {}
+
+
+def test_more_invocations_in_one_look_than_are_remembered_count_once_each(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memory, "MAX_INVOCATIONS", 3)
+    world.hands.pass_seconds(100)
+    for number in range(20):
+        world.write(f"{number}/run_results.json", invocation=str(number), age=number)
+    rows = [each for each in world.sample().increments if each.family is catalogue.ROWS_PROCESSED]
+    assert sum(each.value for each in rows) == 20 * sum(ROWS.values())
+    world.start()
+    assert world.rows() == {}
+
+
+def test_what_is_still_to_come_is_refused(world: World):
+    world.hands.pass_seconds(5)
+    world.write(age=-2 * AHEAD_SECONDS)
+    world.write("skewed/run_results.json", invocation="two", age=-AHEAD_SECONDS / 2)
+    assert world.rows() == ROWS
+    world.hands.pass_seconds(BEING_WRITTEN_SECONDS)
+    assert _refused(world.sample()) == 1
+
+
+def test_more_entries_than_are_looked_at_are_told(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "MAX_ENTRIES", 4)
+    world.hands.pass_seconds(5)
+    world.write("target/run_results.json")
+    world.put("target/compiled/one.sql", "")
+    assert world.sample().trouble is None
+    world.put("target/compiled/two.sql", "")
+    assert "not all are seen" in (world.sample().trouble or "")
+    for number in range(9):
+        world.put(f"{number}.sql", "")
+    assert "not all are seen" in (world.sample().trouble or "")
 
 
 def test_an_invocation_of_a_known_try_is_its_claim_and_nobody_counts_it_here(world: World):
