@@ -31,8 +31,13 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Return how sentences name the endpoint."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def authority(self) -> str:
+        """Return host and port as a `Host` header has them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{host}:{self.port}"
 
     @property
     def tls(self) -> bool:
@@ -90,7 +95,7 @@ def authorization(to: Endpoint, token_file: Path | None) -> dict[str, str]:
         token = files.content(token_file, "the token file").decode("utf-8", "replace").strip()
     except ConfigError as error:
         raise SourceUnavailableError(str(error)) from None
-    # Checked here, because http.client would repeat the token in its error.
+    # Checked here, because h11 would repeat the token in its error.
     if not token or not _PRINTABLE.fullmatch(token):
         message = f"the token file {token_file}: does not hold a token"
         raise SourceUnavailableError(message)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 from exporter.errors import SourceTimeoutError, SourceUnavailableError
 from exporter.identity.endpoint import Endpoint
-
-MAX_HEAD_BYTES = 64 * 1024
-_CHUNK_BYTES = 64 * 1024
+from exporter.identity.wire import NotHttpError, TooLargeError, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,55 +39,21 @@ def exchange(
     ends = time.monotonic() + timeout_seconds
     try:
         with _connected(to, context, ends) as sock:
-            connection = http.client.HTTPConnection(to.host, to.port)
-            connection.sock = sock
-            sock.settimeout(_left(ends))
-            headers = {"Connection": "close", **request.headers}
-            connection.request(request.method, request.target, request.body, headers)
-            stream = _Stream(sock, ends, max_bytes + MAX_HEAD_BYTES)
-            response = http.client.HTTPResponse(cast(socket.socket, stream), method=request.method)
-            with response:
-                response.begin()
-                return response.status, _body(response) if max_bytes else b""
+            headers = {"Host": to.authority, "Accept-Encoding": "identity", **request.headers}
+            wire = Wire(sock, time.monotonic, ends)
+            status, _ = wire.ask(request.method, request.target, headers, request.body)
+            return status, wire.body(max_bytes) if max_bytes else b""
     except TimeoutError:
         message = f"{to} did not answer within {timeout_seconds:g} s"
         raise SourceTimeoutError(message) from None
-    except _TooLargeError:
+    except TooLargeError:
         message = f"{to} answered with too much: {max_bytes} bytes are taken"
-    except http.client.HTTPException:
+    except NotHttpError:
         message = f"{to} did not answer in HTTP, or not to the end"
     except OSError as error:
         reason = getattr(error, "verify_message", None) or error.strerror
         message = f"{to}: {reason or type(error).__name__}"
     raise SourceUnavailableError(message)
-
-
-class _TooLargeError(Exception):
-    """More arrived than was to be read."""
-
-
-class _Stream(io.RawIOBase):
-    """What http.client reads: a socket, up to a number of bytes and until the deadline."""
-
-    def __init__(self, sock: socket.socket, ends: float, max_bytes: int) -> None:
-        self._sock = sock
-        self._ends = ends
-        self._left_bytes = max_bytes
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return ourselves with a buffer, as a socket does."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._sock.settimeout(_left(self._ends))
-        count = self._sock.recv_into(buffer)
-        self._left_bytes -= count
-        if self._left_bytes < 0:
-            raise _TooLargeError
-        return count
 
 
 def _connected(to: Endpoint, context: ssl.SSLContext, ends: float) -> socket.socket:
@@ -114,17 +75,6 @@ def _connected(to: Endpoint, context: ssl.SSLContext, ends: float) -> socket.soc
             if remaining == 1:
                 raise
     raise OSError
-
-
-def _body(response: http.client.HTTPResponse) -> bytes:
-    pieces = []
-    while piece := response.read(_CHUNK_BYTES):
-        pieces.append(piece)
-    body = b"".join(pieces)
-    # Set where the connection ended before the announced length did.
-    if response.length:
-        raise http.client.IncompleteRead(body)
-    return body
 
 
 def _left(ends: float) -> float:

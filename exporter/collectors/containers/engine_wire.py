@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-import h11
-
 from exporter.errors import ConfigError, SourceTimeoutError, SourceUnavailableError
+from exporter.identity.wire import CutError, NotHttpError, TooLargeError, Wire
 
 _DEFAULT_PORT = 2375
-_RECEIVE_BYTES = 65536
-_SHORTEST_WAIT_SECONDS = 0.001
-"""0 would make the socket non-blocking."""
 _OK = 200
 
 
@@ -83,13 +79,10 @@ class Exchange:
     def __init__(self, address: Address, monotonic: Callable[[], float], seconds: float) -> None:
         """Connect; the head of the answer, and `body`, must come within the seconds."""
         self._address = address
-        self._monotonic = monotonic
-        self._deadline = monotonic() + seconds
-        self._http = h11.Connection(h11.CLIENT)
-        try:
+        deadline = monotonic() + seconds
+        with self._told():
             self._socket = address.connect(seconds)
-        except OSError as error:
-            self._unavailable(error)
+        self._wire = Wire(self._socket, monotonic, deadline)
 
     def __enter__(self) -> Exchange:
         """Return the exchange, connected."""
@@ -111,75 +104,42 @@ class Exchange:
 
     def get(self, target: str) -> Mapping[str, str]:
         """Send the request and return the answer's headers, their names in lower case."""
-        headers = [("Host", "docker"), ("Connection", "close")]
-        request = self._http.send(h11.Request(method="GET", target=target, headers=headers))
-        try:
-            self._socket.sendall(request or b"")
-        except OSError as error:
-            self._unavailable(error)
-        while True:
-            event = self._next(self._remaining())
-            if isinstance(event, h11.Response):
-                break
-            if event is None:
-                self._late()
-        if event.status_code != _OK:
-            self._fail(f"answers {event.status_code}")
-        return {name.decode(): value.decode("latin-1") for name, value in event.headers}
+        with self._told():
+            status, headers = self._wire.ask("GET", target, {"Host": "docker"})
+        if status != _OK:
+            self._fail(f"answers {status}")
+        return headers
 
     def read(self, timeout_seconds: float) -> bytes | None:
         """Return the next piece of the body, b"" at its end, None when none came in time."""
-        event = self._next(timeout_seconds)
-        if event is None:
-            return None
-        return bytes(event.data) if isinstance(event, h11.Data) else b""
+        with self._told():
+            try:
+                return self._wire.read(timeout_seconds)
+            except TimeoutError:
+                return None
 
     def body(self, limit_bytes: int) -> bytes:
         """Return the whole body; raise when it is longer than the limit."""
-        body = bytearray()
-        while (piece := self.read(self._remaining())) != b"":
-            if piece is None:
-                self._late()
-            body += piece
-            if len(body) > limit_bytes:
-                self._fail(f"answers with more than {limit_bytes} bytes")
-        return bytes(body)
+        with self._told():
+            return self._wire.body(limit_bytes)
 
-    def _next(self, timeout_seconds: float) -> h11.Event | None:
-        """Return the next event of the protocol, or None when it did not come in time."""
-        until = self._monotonic() + timeout_seconds
-        data = b"-"
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell in a sentence what goes wrong."""
         try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
-                # Bytes that trickle must not stretch the time.
-                self._socket.settimeout(max(until - self._monotonic(), _SHORTEST_WAIT_SECONDS))
-                data = self._socket.recv(_RECEIVE_BYTES)
-                self._http.receive_data(data)
+            yield
         except TimeoutError:
-            return None
+            text = f"the Docker engine at {self._address} does not answer in time"
+            raise SourceTimeoutError(text) from None
+        except TooLargeError as error:
+            self._fail(f"answers with {error}")
+        except CutError:
+            self._fail("has ended the connection")
+        except NotHttpError:
+            self._fail("does not speak HTTP")
         except OSError as error:
-            self._unavailable(error)
-        except h11.RemoteProtocolError:
-            reason = "does not speak HTTP" if data else "has ended the connection"
-            self._fail(reason)
-        return event if isinstance(event, h11.Event) else h11.ConnectionClosed()
-
-    def _remaining(self) -> float:
-        """Return the seconds left; raise when there are none, however often something came."""
-        remaining = self._deadline - self._monotonic()
-        if remaining <= 0:
-            self._late()
-        return remaining
+            self._fail(f"cannot be reached: {error.strerror or type(error).__name__}")
 
     def _fail(self, what: str) -> NoReturn:
         text = f"the Docker engine at {self._address} {what}"
         raise SourceUnavailableError(text) from None
-
-    def _late(self) -> NoReturn:
-        text = f"the Docker engine at {self._address} does not answer in time"
-        raise SourceTimeoutError(text) from None
-
-    def _unavailable(self, error: OSError) -> NoReturn:
-        if isinstance(error, TimeoutError):
-            self._late()
-        self._fail(f"cannot be reached: {error.strerror or type(error).__name__}")

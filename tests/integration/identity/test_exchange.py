@@ -62,7 +62,7 @@ def test_a_redirect_is_not_followed(context):
     "behaviour",
     [
         hangs,
-        says(*([b" "] * 100), every_seconds=0.05),
+        says(b"HTTP/1.1 200 ", *[b"x"] * 100, every_seconds=0.05),
         says(OK, *[b"A: b\r\n"] * 90, every_seconds=0.05),
         says(OK + b"Content-Length: 900\r\n\r\n", *[b"x"] * 900, every_seconds=0.05),
     ],
@@ -89,18 +89,16 @@ def test_a_handshake_that_hangs_is_given_up_at_the_deadline(context):
     [
         answers(200, b"x" * 200_000),
         says(OK + b"\r\n" + b"x" * 200_000),
-        says(OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n" + b"x" * 200_000),
         says(OK + (b"A: " + b"b" * 60_000 + b"\r\n") * 5),
     ],
-    ids=["announced", "to the end", "negative chunk", "headers"],
+    ids=["announced", "to the end", "headers"],
 )
 def test_no_more_is_read_than_was_to_be_taken(context, behaviour):
     with Stub(behaviour) as stub, pytest.raises(SourceUnavailableError, match="too much"):
         asked(stub.url, context)
 
 
-def test_a_body_that_nobody_asked_for_is_left_unread(context, monkeypatch):
-    monkeypatch.setattr(module, "MAX_HEAD_BYTES", 20_000)
+def test_a_body_that_nobody_asked_for_is_left_unread(context):
     with Stub(answers(400, b"x" * 10_000_000)) as stub:
         assert asked(stub.url, context, max_bytes=0) == (400, b"")
 
@@ -112,9 +110,9 @@ def test_a_body_that_nobody_asked_for_is_left_unread(context, monkeypatch):
         says(b"SSH-2.0-OpenSSH\r\n"),
         says(OK + b"Content-Length: 10\r\n\r\nshort"),
         says(OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),
-        says(OK + b"A: b\r\n" * 200 + b"\r\n"),
+        says(OK + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n" + b"x" * 200_000),
     ],
-    ids=["nothing", "another protocol", "cut", "bad chunk", "many headers"],
+    ids=["nothing", "another protocol", "cut", "bad chunk", "negative chunk"],
 )
 def test_what_is_not_http_is_a_sentence(context, behaviour):
     with Stub(behaviour) as stub, pytest.raises(SourceUnavailableError) as caught:

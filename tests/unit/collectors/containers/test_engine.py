@@ -335,7 +335,7 @@ def test_a_body_without_end_is_given_up_at_the_limit(tmp_path):
     ("answer", "reason"),
     [
         (b"SSH-2.0-OpenSSH\r\n\r\n", "does not speak HTTP"),
-        (b"x" * 100_000, "does not speak HTTP"),
+        (b"x" * 100_000, "answers with more than 65536 bytes"),
         (b"HTTP/1.1 500 Oh\r\n\r\n", "answers 500"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "does not speak HTTP"),
     ],
