@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator
+from statistics import fmean
 
 from exporter.insight.autoscale import Policy as Settings
 from exporter.insight.performance.past import PastTry
+from exporter.insight.performance.quantiles import quantile
 from exporter.insight.replay.fleet import Outcome, Terms, replayed
 from exporter.insight.replay.learning import Learning, ScheduledRun
 from exporter.insight.replay.policies import policies
@@ -36,8 +38,8 @@ def main() -> None:
         for name in outcomes[0]:
             found = [each[name] for each in outcomes]
             hours = sum(each.worker_seconds for each in found) / 3600 / seeds
-            mean = sum(each.mean_wait for each in found) / seeds
-            p95 = sum(each.p95_wait for each in found) / seeds
+            mean = sum(fmean(each.waits) for each in found) / seeds
+            p95 = sum(quantile(each.waits, 0.95) for each in found) / seeds
             print(f"  {name:<24}{hours:>14,.1f}{mean:>14,.1f}{p95:>14,.1f}")
 
 

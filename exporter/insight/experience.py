@@ -19,8 +19,8 @@ LATE = timedelta(seconds=60)
 """How long a run is expected after its moment; a scheduler that is later is not just busy."""
 _PATIENCE = timedelta(minutes=10)
 """How long the first wave of a run may wait to be read."""
-_DURATION_WEIGHT = 0.1
-_WIDTH_WEIGHT = 0.3
+DURATION_WEIGHT = 0.1
+WIDTH_WEIGHT = 0.3
 """What the newest one counts in the exponential mean; there are fewer runs than tries."""
 _NOTHING = 0.01
 """Slots below which a queue is no more in a DAG's first wave."""
@@ -50,6 +50,11 @@ class Experience:
     """The latest moment by DAG for which a run is there, of late; not kept in the ledger."""
 
 
+def smoothed(before: float | None, newest: float, weight: float) -> float:
+    """Return the exponential mean after one more value."""
+    return newest if before is None else before + weight * (newest - before)
+
+
 def with_tries(
     known: Experience, tries: Iterable[FinishedTry], queues: Collection[str]
 ) -> Experience:
@@ -58,7 +63,7 @@ def with_tries(
     for each in sorted(tries, key=_end):
         queue, seconds = each.row.queue or "", each.duration_seconds
         if queue in queues and math.isfinite(seconds) and seconds >= 0:
-            durations[queue] = _mean(durations.get(queue), seconds, _DURATION_WEIGHT)
+            durations[queue] = smoothed(durations.get(queue), seconds, DURATION_WEIGHT)
     return known if durations == known.durations else replace(known, durations=durations)
 
 
@@ -103,10 +108,10 @@ def with_waves(known: Experience, seen: Mapping[RunName, Widths]) -> Experience:
         before = waves.pop(run.dag_id, None)
         queues = widths.keys() | (before or {}).keys()
         means = {
-            queue: _mean(
+            queue: smoothed(
                 None if before is None else before.get(queue, 0.0),
                 widths.get(queue, 0.0),
-                _WIDTH_WEIGHT,
+                WIDTH_WEIGHT,
             )
             for queue in sorted(queues)
         }
@@ -132,7 +137,3 @@ def is_due(
         return False
     there = known.created.get(dag_id)
     return there is None or there < moment
-
-
-def _mean(before: float | None, newest: float, weight: float) -> float:
-    return newest if before is None else before + weight * (newest - before)

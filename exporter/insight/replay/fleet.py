@@ -13,12 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from exporter.insight.performance.quantiles import quantile
+from exporter.insight.experience import DURATION_WEIGHT, smoothed
 
 PATIENCE_SECONDS = 86_400.0
 """How long after the end what still waits may start."""
-DURATION_WEIGHT = 0.1
-"""What the newest try counts in the mean duration, as in the exporter."""
 
 
 class Arrival(NamedTuple):
@@ -64,16 +62,6 @@ class Outcome:
     """Of all tries, ascending, in seconds."""
     workers: Sequence[int] = field(repr=False)
     """Each time that the policy was asked."""
-
-    @property
-    def mean_wait(self) -> float:
-        """The mean in seconds, 0 without any try."""
-        return sum(self.waits) / len(self.waits) if self.waits else 0.0
-
-    @property
-    def p95_wait(self) -> float:
-        """The 95th percentile in seconds, 0 without any try."""
-        return quantile(self.waits, 0.95) if self.waits else 0.0
 
 
 def replayed(
@@ -134,7 +122,7 @@ class _Fleet:
                 self._ready += 1
             while self._running and self._running[0][0] <= moment:
                 _, seconds = heapq.heappop(self._running)
-                self._duration += DURATION_WEIGHT * (seconds - self._duration)
+                self._duration = smoothed(self._duration, seconds, DURATION_WEIGHT)
             while self._next < len(self._arrivals) and self._arrivals[self._next].at <= moment:
                 self._queue.append(self._arrivals[self._next])
                 self._next += 1

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from exporter.insight.concurrency import Span, peak
+from exporter.insight.experience import DURATION_WEIGHT, WIDTH_WEIGHT, smoothed
 from exporter.insight.performance.past import PastTry
-from exporter.insight.replay.fleet import DURATION_WEIGHT, Arrival
+from exporter.insight.replay.fleet import Arrival
 from exporter.insight.replay.policies import Due
 
-WIDTH_WEIGHT = 0.3
-"""What the newest run counts in the mean width of a first wave, as in the exporter."""
 MAX_ARRIVALS = 2_000_000
 """Tries that are replayed; more would not fit in memory."""
 
@@ -73,7 +72,7 @@ class Learning:
                 waves[each.dag_id, each.run_id, queue].append(span)
         for _, queue, seconds in sorted(ended):
             load = self.queues[queue]
-            load.duration_seconds = _mean(load.duration_seconds, seconds, DURATION_WEIGHT)
+            load.duration_seconds = smoothed(load.duration_seconds, seconds, DURATION_WEIGHT)
         self._add_runs(by_name.values(), waves)
 
     def due(self, queue: str) -> list[Due]:
@@ -109,12 +108,8 @@ class Learning:
         for queue, load in self.queues.items():
             width = peak(waves.get((run.dag_id, run.run_id, queue), ()))
             if width or run.dag_id in load.widths:
-                load.widths[run.dag_id] = _mean(load.widths.get(run.dag_id), width, WIDTH_WEIGHT)
+                load.widths[run.dag_id] = smoothed(load.widths.get(run.dag_id), width, WIDTH_WEIGHT)
 
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def _mean(before: float | None, newest: float, weight: float) -> float:
-    return newest if before is None else before + weight * (newest - before)
