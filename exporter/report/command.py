@@ -12,12 +12,8 @@ import click
 
 from exporter.errors import ConfigError, ExporterError
 from exporter.flags import loaded, period, put, refuse, settings_options
+from exporter.insight.performance.kind import Kind
 from exporter.logs import Redactor
-
-KINDS = (
-    "baseline", "regression", "suspected", "waste", "wait", "delay", "parallelism", "saturation",
-    "memory", "settings", "database",
-)  # fmt: skip
 
 
 @click.command()
@@ -33,7 +29,7 @@ KINDS = (
 @click.option("--output", metavar="FILE", type=Path, help="Write there instead of printing.")
 @click.option("--top", type=click.IntRange(1, 10_000), default=15, help="Most rows in a table.")
 @click.option(
-    "--fail-on", multiple=True, type=click.Choice([*KINDS, "any"]),
+    "--fail-on", multiple=True, type=click.Choice([*(each.value for each in Kind), "any"]),
     help="Exit 1 when there is such a finding; may be given several times.",
 )  # fmt: skip
 @click.option("--prometheus", metavar="URL", help="A Prometheus server: baselines, memory, rows.")

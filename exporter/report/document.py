@@ -10,7 +10,8 @@ from functools import partial
 from typing import Final
 
 from exporter.history.extent import Extent, told
-from exporter.insight.performance.findings import Finding, Kind
+from exporter.insight.performance.findings import Finding
+from exporter.insight.performance.kind import Kind
 from exporter.quantities import clock, decimal, plain, share, size, whole
 
 SCHEMA: Final = "airflow-perf-exporter.report/1"

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TypeVar
 
 from exporter.collectors.airflow.facts import alive
 from exporter.errors import SourceUnavailableError
@@ -14,18 +13,18 @@ from exporter.filters import DagFilter
 from exporter.history.extent import Extent
 from exporter.history.reader import History
 from exporter.insight.performance.active_tasks import ActiveTasks
-from exporter.insight.performance.findings import Kind, Limits, regressions
+from exporter.insight.performance.findings import Limits, regressions
+from exporter.insight.performance.kind import Kind
 from exporter.insight.performance.past import PastRun, PastTry
 from exporter.insight.performance.runs import Span, Upstreams
 from exporter.insight.performance.settings import of_settings
 from exporter.insight.performance.tally import Periods, Tally, widened
 from exporter.model import RUN_FINISHED_STATES, RunRow
-from exporter.quantities import clock
 from exporter.report.configuration import Configuration
 from exporter.report.document import Missing
 from exporter.report.figures import Figures, Metrics
+from exporter.report.gaps import Told, left_out, not_kept, not_there, silent, unknown_limits
 
-T = TypeVar("T")
 Progress = Callable[[float, int], None]
 """Is told which share is done, and how many tries were read."""
 
@@ -48,54 +47,28 @@ def gathered(
 ) -> Figures:
     """Read everything once; raise SourceUnavailableError where the tries cannot be read."""
     extent = history.extent(wanted.compare, wanted.since)
-    missing = [*_not_kept(extent)]
-    told = _Told(missing)
-    limits = told.of("pools and schedulers", lambda: _limits(history, configuration), Limits())
+    missing = [*not_kept(extent)]
+    told = Told(missing)
+    limits = _limits(history, configuration, told)
     periods = _periods(extent)
     tally = Tally(periods)
     active = ActiveTasks(periods, limits.tasks, of_each_run=history.limits_tasks_of_each_run)
     pages = _pages(history, tally, wanted.dags, progress)
-    _take_in(tally, active, history, pages, _Edges(history, missing))
-    missing += _left_out(history, tally, active)
+    edges = _Edges(history, missing)
+    _take_in(tally, active, history, pages, edges)
+    missing += [*edges.unread(), *left_out(tally, active), *not_there(history, configuration)]
+    asked = told.of(
+        "baselines, memory and rows", lambda: metrics(extent.later), None, Kind.BASELINE,
+        Kind.MEMORY,
+    )  # fmt: skip
+    missing += [] if asked is None else silent(asked)
     return Figures(
-        extent, tally, active, regressions(tally), limits,
-        metrics=told.of(
-            "baselines, memory and rows", lambda: metrics(extent.later), Metrics(), Kind.BASELINE,
-            Kind.MEMORY,
-        ),
+        extent, tally, active, regressions(tally), limits, asked or Metrics(),
         settings=[*of_settings(configuration.values.keys(), history.schema.version)],
         tables=told.of("table sizes", history.tables, [], Kind.DATABASE),
         statements=told.of("slow statements", history.slow_statements, []),
         missing=missing,
     )  # fmt: skip
-
-
-class _Told:
-    """Reads what may be missing, and says so."""
-
-    def __init__(self, missing: list[Missing]) -> None:
-        self._missing = missing
-
-    def of(self, what: str, reading: Callable[[], T], otherwise: T, *kinds: Kind) -> T:
-        try:
-            return reading()
-        except SourceUnavailableError as error:
-            self._missing.append(Missing(what, str(error), frozenset(kinds)))
-            return otherwise
-
-
-def _not_kept(extent: Extent) -> Iterator[Missing]:
-    """Tell what of the time that was asked for the database does not hold."""
-    later, earlier = clock(extent.later.total_seconds()), clock(extent.earlier.total_seconds())
-    if extent.is_later_cut:
-        told = f"{later} of the {clock(extent.asked_later.total_seconds())} asked for"
-        why = f"{told}, and nothing to compare with"
-    elif extent.is_earlier_cut:
-        why = f"{earlier} to compare with, {clock(extent.asked_earlier.total_seconds())} asked for"
-    else:
-        return
-    what = f"the time before {extent.begin:%Y-%m-%d %H:%M} UTC"
-    yield Missing(what, f"the database begins there: {why}")
 
 
 def _periods(extent: Extent) -> Periods:
@@ -148,18 +121,6 @@ def _tries(
     return spans
 
 
-def _left_out(history: History, tally: Tally, active: ActiveTasks) -> Iterator[Missing]:
-    if tally.untold_tasks:
-        yield Missing("some tasks", "there are more than are told apart; totals hold them")
-    if active.has_untold:
-        yield Missing("max_active_tasks of some DAGs", "there are more than are told apart")
-    if not history.schema.has("dag", "max_active_tasks"):
-        yield Missing(
-            "max_active_tasks of DAGs", "dag.max_active_tasks is missing or not granted",
-            frozenset({Kind.SATURATION}),
-        )  # fmt: skip
-
-
 def _past_run(run: RunRow) -> PastRun | None:
     if run.state not in RUN_FINISHED_STATES or run.start is None or run.end is None:
         return None
@@ -195,15 +156,33 @@ class _Edges:
             gap = Missing("critical paths", str(error), frozenset({Kind.PARALLELISM}))
             self._missing.append(gap)
 
+    def unread(self) -> Iterator[Missing]:
+        """Tell of the DAGs whose dependencies are not in what can be read."""
+        if self._readable and (unknown := len(self._asked - self._known.keys())):
+            yield Missing(
+                f"critical paths of {unknown:,} DAG{'s' * (unknown > 1)}",
+                "serialized_dag does not tell their tasks: they are gone, or [core] "
+                "compress_serialized_dags is set",
+                # A DAG that is gone must not keep a gate shut.
+                frozenset() if self._known else frozenset({Kind.PARALLELISM}),
+            )
 
-def _limits(history: History, configuration: Configuration) -> Limits:
-    facts = history.facts()
-    pools = {pool.pool: pool.slots for pool in facts.pools or ()}
+
+def _limits(history: History, configuration: Configuration, told: Told) -> Limits:
+    facts = told.of("pools, DAGs and schedulers", history.facts, None, Kind.SATURATION)
+    if facts is None:
+        return Limits()
     parallelism = configuration.number("core", "parallelism")
+    told.missing += unknown_limits(history, facts, parallelism)
     if parallelism is not None and facts.jobs is not None:
         # Since Airflow 2 it is what each scheduler starts.
         parallelism *= max(1, len(alive(facts.jobs, "scheduler", facts.now)))
+    else:
+        parallelism = None
     dags = facts.dags or ()
-    runs = {dag.dag_id: dag.max_active_runs for dag in dags if dag.max_active_runs}
-    tasks = {dag.dag_id: dag.max_active_tasks for dag in dags if dag.max_active_tasks}
-    return Limits(pools, parallelism, runs, tasks)
+    return Limits(
+        None if facts.pools is None else {pool.pool: pool.slots for pool in facts.pools},
+        parallelism,
+        runs={dag.dag_id: dag.max_active_runs for dag in dags if dag.max_active_runs},
+        tasks={dag.dag_id: dag.max_active_tasks for dag in dags if dag.max_active_tasks},
+    )

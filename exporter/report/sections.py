@@ -202,7 +202,7 @@ def _pools(figures: Figures) -> _Made:
     )  # fmt: skip
     rows: list[Row] = []
     for pool, occupancy in sorted(figures.tally.pools.items()):
-        minutes, slots = occupancy.minutes(), figures.limits.pools.get(pool, -1)
+        minutes, slots = occupancy.minutes(), (figures.limits.pools or {}).get(pool, -1)
         limited = slots > 0
         full = share_at_least(minutes, FULL * slots) if limited else None
         mean = fsum(minutes) / len(minutes)

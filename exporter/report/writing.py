@@ -10,7 +10,6 @@ from exporter.insight.performance.findings import (
     LARGE_BYTES,
     OLD_DAYS,
     Finding,
-    Kind,
     of_delays,
     of_memory,
     of_parallelism,
@@ -18,6 +17,7 @@ from exporter.insight.performance.findings import (
     of_waits,
     of_waste,
 )
+from exporter.insight.performance.kind import Kind
 from exporter.insight.performance.occupancy import thinned
 from exporter.insight.performance.saturation import of_active_tasks, of_saturation, of_scheduling
 from exporter.quantities import decimal, size

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
+from exporter.insight.performance.kind import Kind
 from exporter.insight.performance.regressions import FEWEST, Change, change, confirmed_up_to
 from exporter.insight.performance.sizing import advised_bytes
 from exporter.insight.performance.tally import DagTotals, Tally, TaskName
@@ -24,22 +24,6 @@ NAMED: Final = 3
 """Tasks that one sentence names; tables have all."""
 MANY_RUNS: Final = 5
 """Runs of a DAG without which its parallelism is no finding."""
-
-
-class Kind(Enum):
-    """What a finding is about; users choose by these words what ends with status 1."""
-
-    BASELINE = "baseline"
-    REGRESSION = "regression"
-    SUSPECTED = "suspected"
-    WASTE = "waste"
-    WAIT = "wait"
-    DELAY = "delay"
-    PARALLELISM = "parallelism"
-    SATURATION = "saturation"
-    MEMORY = "memory"
-    SETTINGS = "settings"
-    DATABASE = "database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +83,10 @@ class Memory:
 class Limits:
     """How much may run at a time."""
 
-    pools: Mapping[str, int] = field(default_factory=dict)
-    """Slots by pool; -1 is unlimited."""
+    pools: Mapping[str, int] | None = None
+    """Slots by pool; -1 is unlimited. None: not known."""
     parallelism: int | None = None
-    """Of all schedulers that are alive."""
+    """Of all schedulers that are alive. None: not known."""
     runs: Mapping[str, int] = field(default_factory=dict)
     """Runs that a DAG may have at a time (max_active_runs), where it is known."""
     tasks: Mapping[str, int] = field(default_factory=dict)
@@ -175,19 +159,31 @@ def of_waits(tally: Tally, limits: Limits) -> Iterator[Finding]:
         p95 = waits.quantile(0.95)
         if p95 < LONG_WAIT_SECONDS:
             continue
-        full = tally.pool_full_share(pool, limits.pools.get(pool, -1))
-        advice = (
-            f"Pool {pool} is full {full:.0%} of the time: add slots, if what it protects can bear "
-            "them."
-            if full > OFTEN
-            else "The pool has free slots, so worker slots are short: compare your workers with "
-            "airflow_workers_desired, and see `autoscale replay`."
-        )
         text = (
             f"Tasks of queue {queue or '(none)'}, pool {pool or '(none)'}, wait {clock(p95)} (p95) "
             "from queued to started"
         )
+        slots = (limits.pools or {}).get(pool)
+        full = None if slots is None else tally.pool_full_share(pool, slots)
+        advice = _short_of(pool, full)
         yield Finding(Kind.WAIT, text, advice, waits.total, f"{clock(waits.total)} in all")
+
+
+def _short_of(pool: str, full_share: float | None) -> str:
+    """Return what to do where tries of a pool wait in a queue; None: its slots are not known."""
+    workers = (
+        "worker slots are short: compare your workers with airflow_workers_desired, and see "
+        "`autoscale replay`."
+    )
+    if full_share is None:
+        told = f"Check pool {pool or '(none)'}, whose slots are unknown here"
+        return f"{told}; if it is not full, {workers}"
+    if full_share > OFTEN:
+        return (
+            f"Pool {pool} is full {full_share:.0%} of the time: add slots, if what it protects "
+            "can bear them."
+        )
+    return f"The pool has free slots, so {workers}"
 
 
 def of_delays(tally: Tally, limits: Limits) -> Iterator[Finding]:

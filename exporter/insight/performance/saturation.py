@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import fsum
 from typing import Final
 
 from exporter.insight.performance.active_tasks import ActiveTasks, DagUse
-from exporter.insight.performance.findings import LONG_WAIT_SECONDS, OFTEN, Finding, Kind, Limits
+from exporter.insight.performance.findings import LONG_WAIT_SECONDS, OFTEN, Finding, Limits
+from exporter.insight.performance.kind import Kind
 from exporter.insight.performance.tally import Tally
 from exporter.quantities import clock
 
 MOST: Final = 0.5
 """Share of all waiting above which what explains it is enough."""
-KNOWN: Final = "Unless tasks have a max_active_tis_per_dag,"
-UNKNOWN: Final = "Check which DAGs are at their max_active_tasks; if none,"
 
 
 def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
     """Tell which pools are full, and whether all of Airflow is."""
-    for pool, slots in limits.pools.items():
+    for pool, slots in (limits.pools or {}).items():
         full = tally.pool_full_share(pool, slots)
         if full > OFTEN:
             yield Finding(
@@ -65,20 +64,36 @@ def of_scheduling(tally: Tally, active: ActiveTasks, limits: Limits) -> Iterator
     explained = fsum(dag.waits.total for dag in _at_limit(active).values())
     if p95 < LONG_WAIT_SECONDS or explained > MOST * waits.total or _is_full(tally, limits):
         return
-    known = bool(active.dags)
+    known = {
+        "pool slots": limits.pools is not None,
+        "max_active_tasks": bool(active.dags),
+        "[core] parallelism": limits.parallelism is not None,
+    }
+    room = _listed(name for name, is_known in known.items() if is_known)
+    unknown = _listed(name for name, is_known in known.items() if not is_known)
     yield Finding(
         Kind.SATURATION,
-        f"Tasks wait {clock(p95)} (p95) from scheduled to queued although "
-        f"{'neither pools nor DAGs are' if known else 'no pool is'} full",
-        f"{KNOWN if known else UNKNOWN} the scheduler loop is slow: give it CPU, add a scheduler, "
-        "or raise [scheduler] max_tis_per_query.",
+        f"Tasks wait {clock(p95)} (p95) from scheduled to queued"
+        + (f" with room left in {room}" if room else ""),
+        (
+            f"Check {unknown}, unknown here; if there is room,"
+            if unknown
+            else "Unless tasks have a max_active_tis_per_dag,"
+        )
+        + " the scheduler loop is slow: give it CPU, add a scheduler, or raise [scheduler] "
+        "max_tis_per_query.",
         waits.total - explained,
         f"{clock(waits.total)} in all",
     )
 
 
+def _listed(names: Iterable[str]) -> str:
+    *others, last = [*names] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def _is_full(tally: Tally, limits: Limits) -> bool:
-    if any(tally.pool_full_share(*pool) > OFTEN for pool in limits.pools.items()):
+    if any(tally.pool_full_share(*pool) > OFTEN for pool in (limits.pools or {}).items()):
         return True
     return limits.parallelism is not None and tally.all_full_share(limits.parallelism) > OFTEN
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from exporter.insight.performance.findings import Finding, Kind
+from exporter.insight.performance.findings import Finding
+from exporter.insight.performance.kind import Kind
 
 Name = tuple[str, str]
 """Section and key."""

@@ -107,7 +107,8 @@ def test_what_became_slower_is_told_and_may_end_a_pipeline(past: Past) -> None:
     assert slower["before_seconds"] == pytest.approx(orders[~recent]["duration"].median())
     assert report(past, "--fail-on", "regression").exit_code == 1
     assert report(past, "--fail-on", "any").exit_code == 1
-    assert report(past, "--fail-on", "wait", "--fail-on", "settings").exit_code == 0
+    gates = ("--fail-on", "wait", "--fail-on", "settings")
+    assert report(past, *gates, AIRFLOW__CORE__PARALLELISM="32").exit_code == 0
 
 
 def test_a_pipeline_does_not_pass_by_what_could_not_be_told(past: Past) -> None:
@@ -209,6 +210,28 @@ def test_where_max_active_tasks_is_not_granted_that_is_said(crowded: Past) -> No
     assert report(crowded, "--fail-on", "saturation").exit_code == (1 if saturation(found) else 2)
 
 
+def test_a_gate_does_not_open_by_a_limit_that_is_not_known(past: Past) -> None:
+    def ends(kind: str = "saturation", **environ: str) -> tuple[int, str]:
+        result = report(past, "--fail-on", kind, **environ)
+        return result.exit_code, result.stderr
+
+    parallelism = {"AIRFLOW__CORE__PARALLELISM": "32"}
+    assert ends(**parallelism) == (0, "")
+    code, why = ends()
+    assert (code, "AIRFLOW__CORE__PARALLELISM" in why) == (2, True)
+    code, why = ends("settings")
+    assert (code, "settings of Airflow cannot be told" in why) == (2, True)
+    for table, what in (("slot_pool", "slots of pools"), ("job", "the number of schedulers")):
+        past.world.execute(f"ALTER TABLE {table} RENAME TO away")
+        code, why = ends(**parallelism)
+        assert (code, f"{what} cannot be told: {table} is missing" in why) == (2, True)
+        past.world.execute(f"ALTER TABLE away RENAME TO {table}")
+    assert "critical paths" not in {each["what"] for each in told(past)["missing"]}
+    past.world.execute("UPDATE serialized_dag SET data = NULL")
+    code, why = ends("parallelism")
+    assert (code, "critical paths of 1 DAG cannot be told" in why) == (2, True)
+
+
 def test_what_cannot_be_told_is_said_with_the_reason(past: Past) -> None:
     past.world.execute("DROP TABLE serialized_dag")
     missing = {each["what"]: each["why"] for each in told(past)["missing"]}
@@ -216,7 +239,10 @@ def test_what_cannot_be_told_is_said_with_the_reason(past: Past) -> None:
     assert "--prometheus" in missing["baselines, memory and rows"]
     assert "pg_stat_statements" in missing["slow statements"]
     text = report(past).stdout
-    assert "Data gaps\n  critical paths: serialized_dag is missing or not granted" in text
+    assert (
+        "\n  critical paths: serialized_dag is missing or not granted\n"
+        in text.split("Data gaps")[1]
+    )
     assert "usual critical path" in text
 
 
@@ -297,6 +323,9 @@ def test_a_prometheus_server_adds_memory_and_rows(past: Past) -> None:
 
     with Stub(behave) as server:
         found = told(past, "--prometheus", server.url)
+        silent = report(past, "--prometheus", server.url, "--fail-on", "baseline")
+    assert silent.exit_code == 2
+    assert "baselines cannot be told: the Prometheus server has no series" in silent.stderr
     (row,) = found["sections"]["memory"]["rows"]
     assert (row["task_id"], row["advised_bytes"]) == ("orders", 3712 * 2**20)
     assert row["freed_bytes"] == 2**32 - 3712 * 2**20

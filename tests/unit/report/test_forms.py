@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.history.extent import extent
-from exporter.insight.performance.findings import Finding, Kind
+from exporter.insight.performance.findings import Finding
+from exporter.insight.performance.kind import Kind
 from exporter.report.document import Column, Missing, Report, Section, Unit, shown
 from exporter.report.html import html
 from exporter.report.json import as_json

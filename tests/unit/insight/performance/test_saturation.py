@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from exporter.insight.performance.active_tasks import ActiveTasks
-from exporter.insight.performance.findings import Kind, Limits
+from exporter.insight.performance.findings import Limits
+from exporter.insight.performance.kind import Kind
 from exporter.insight.performance.past import PastTry
 from exporter.insight.performance.saturation import (
     of_active_tasks,
@@ -58,16 +59,26 @@ def test_tries_that_wait_to_be_queued_while_there_is_room_are_a_finding() -> Non
     (found,) = of_scheduling(tally, NOBODY, limits)
     assert found.kind is Kind.SATURATION
     assert "90 s (p95) from scheduled to queued" in found.text
-    assert found.recommendation.startswith("Check which DAGs are at their max_active_tasks")
+    assert found.text.endswith("with room left in pool slots and [core] parallelism")
+    assert found.recommendation.startswith("Check max_active_tasks, unknown here; if there is room")
     assert not [*of_scheduling(of_tries(one_after_another(wait=5.0)), NOBODY, limits)]
 
 
 def test_where_no_dag_is_at_its_limit_it_is_the_scheduler() -> None:
     tries = [*one_after_another(wait=90.0)]
-    (found,) = of_scheduling(of_tries(tries), active(tries, {"d": 16}), Limits())
-    assert "neither pools nor DAGs are full" in found.text
-    assert "Check which DAGs" not in found.recommendation
+    known = Limits({"p": 16}, 32)
+    (found,) = of_scheduling(of_tries(tries), active(tries, {"d": 16}), known)
+    assert found.text.endswith("in pool slots, max_active_tasks and [core] parallelism")
+    assert "unknown" not in found.recommendation
     assert "the scheduler loop is slow" in found.recommendation
+
+
+def test_no_room_is_claimed_where_the_limits_are_not_known() -> None:
+    (found,) = of_scheduling(of_tries(one_after_another(wait=90.0)), NOBODY, Limits())
+    assert found.text == "Tasks wait 90 s (p95) from scheduled to queued"
+    assert found.recommendation.startswith(
+        "Check pool slots, max_active_tasks and [core] parallelism, unknown here; if there is room"
+    )
 
 
 def test_tries_that_wait_for_a_full_pool_or_all_of_airflow_are_none() -> None:
