@@ -10,7 +10,7 @@ from exporter.history.health import Statement, TableHealth
 from exporter.insight.baselines.baseline import Judgement
 from exporter.insight.performance.active_tasks import ActiveTasks
 from exporter.insight.performance.findings import Finding, Limits, Memory, Regression
-from exporter.insight.performance.tally import Tally, TaskName
+from exporter.insight.performance.tally import Tally
 from exporter.report.document import Missing
 
 
@@ -20,7 +20,6 @@ class Metrics:
 
     judgements: Sequence[Judgement] = ()
     memory: Sequence[Memory] = ()
-    oom_kills: Mapping[TaskName, float] = field(default_factory=dict)
     rows: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     """By pipeline and stage, in the period before of the same length, and now."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Final
 
 from exporter import catalogue
@@ -22,18 +23,24 @@ def metrics(client: Client, baselines: Sequence[Baseline], series: Series, secon
     """Ask for what the last `seconds` hold; raise SourceUnavailableError or ConfigError."""
     queries = _Queries(series, f"{seconds}s")
     judgements = judged(baselines, server.actuals(client, baselines, series))
-    peaks = _by_task(client, queries.peaks)
-    tries = _by_task(client, queries.tries)
-    limits = _by_task(client, queries.limits)
-    memory = [
-        Memory(task, peak, tries.get(task, 0.0), limits.get(task))
-        for task, peak in sorted(peaks.items(), key=lambda each: (-each[1], each[0]))
-        if peak == peak  # noqa: PLR0124 - without tries there is no number
-    ]
-    kills = {task: count for task, count in _by_task(client, queries.kills).items() if count > 0}
+    memory = _memory(client, queries)
     before, now = (_by_stage(client, each) for each in (queries.rows_before, queries.rows))
     rows = {each: (before.get(each, 0.0), now.get(each, 0.0)) for each in before | now}
-    return Metrics(judgements, memory, kills, rows)
+    return Metrics(judgements, memory, rows)
+
+
+def _memory(client: Client, queries: _Queries) -> list[Memory]:
+    """Return the tasks that told of their peaks or were killed; those killed most come first."""
+    found = _by_task(client, queries.peaks)
+    peaks = {task: peak for task, peak in found.items() if not isnan(peak)}
+    tries = _by_task(client, queries.tries)
+    limits = _by_task(client, queries.limits)
+    kills = {task: count for task, count in _by_task(client, queries.kills).items() if count > 0}
+    memory = [
+        Memory(task, peaks.get(task), tries.get(task, 0.0), limits.get(task), kills.get(task, 0.0))
+        for task in peaks.keys() | kills.keys()
+    ]
+    return sorted(memory, key=lambda each: (-each.oom_kills, -(each.p99_bytes or 0.0), each.task))
 
 
 class _Queries:

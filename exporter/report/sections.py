@@ -164,7 +164,7 @@ def _memory(figures: Figures) -> _Made:
     )  # fmt: skip
     rows: list[Row] = [
         (*each.task, each.p99_bytes, each.tries, each.limit_bytes, each.advised_bytes,
-         _freed(each), figures.metrics.oom_kills.get(each.task, 0.0))
+         _freed(each), each.oom_kills)
         for each in figures.metrics.memory
     ]  # fmt: skip
     note = (

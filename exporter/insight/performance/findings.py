@@ -69,14 +69,17 @@ class Memory:
     """What a task's tries used at most, and what they are given; bytes."""
 
     task: TaskName
-    p99_bytes: float
+    p99_bytes: float | None
+    """None where no try told of its peak: what is killed at once tells of none."""
     tries: float
+    """Those that told of it."""
     limit_bytes: float | None = None
+    oom_kills: float = 0.0
 
     @property
     def advised_bytes(self) -> int | None:
         """The limit that is advised, None where too few tries were seen."""
-        return advised_bytes(self.p99_bytes, self.tries)
+        return None if self.p99_bytes is None else advised_bytes(self.p99_bytes, self.tries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +226,11 @@ def of_parallelism(tally: Tally) -> Iterator[Finding]:
 def of_memory(found: Sequence[Memory]) -> Iterator[Finding]:
     """Tell whose limit is near its peak, and whose is far above it."""
     for each in found:
-        advised, limit = each.advised_bytes, each.limit_bytes
-        if advised is None or limit is None:
+        peak, advised, limit = each.p99_bytes, each.advised_bytes, each.limit_bytes
+        if peak is None or advised is None or limit is None:
             continue
-        told = f"{name(each.task)} peaks at {size(each.p99_bytes)} (p99) of its {size(limit)} limit"
-        if each.p99_bytes > 0.9 * limit:
+        told = f"{name(each.task)} peaks at {size(peak)} (p99) of its {size(limit)} limit"
+        if peak > 0.9 * limit:
             yield Finding(Kind.MEMORY, told, f"Raise its limit to {size(advised)}.")
         elif limit >= 2 * advised:
             yield Finding(Kind.MEMORY, told, f"Lower its limit to {size(advised)}.")

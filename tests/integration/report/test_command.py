@@ -306,12 +306,15 @@ def test_settings_of_airflow_are_judged_without_a_value_being_told(past: Past) -
 def test_a_prometheus_server_adds_memory_and_rows(past: Past) -> None:
     def answer(query: str) -> list[Any]:
         task = {"dag_id": "sales", "task_id": "orders"}
+        killed = {"dag_id": "sales", "task_id": "load"}
         if "histogram_quantile(0.99" in query:
             return [(task, 3.0 * 2**30), ({"dag_id": "a", "task_id": "b"}, float("nan"))]
         if "task_peak_memory_bytes_count" in query:
             return [(task, 50.0)]
         if "container_spec_memory_limit_bytes" in query:
-            return [(task, 2.0**32)]
+            return [(task, 2.0**32), (killed, 2.0**30)]
+        if "oom_events_total" in query:
+            return [(task, 0.0), (killed, 3.0)]
         return []
 
     def behave(sock: socket.socket, closing: Event) -> None:
@@ -326,7 +329,9 @@ def test_a_prometheus_server_adds_memory_and_rows(past: Past) -> None:
         silent = report(past, "--prometheus", server.url, "--fail-on", "baseline")
     assert silent.exit_code == 2
     assert "baselines cannot be told: the Prometheus server has no series" in silent.stderr
-    (row,) = found["sections"]["memory"]["rows"]
+    killed, row = found["sections"]["memory"]["rows"]
+    assert (killed["task_id"], killed["oom_kills"], killed["p99_bytes"]) == ("load", 3.0, None)
+    assert killed["limit_bytes"] == 2**30
     assert (row["task_id"], row["advised_bytes"]) == ("orders", 3712 * 2**20)
     assert row["freed_bytes"] == 2**32 - 3712 * 2**20
     assert not [each for each in found["missing"] if "memory" in each["what"]]

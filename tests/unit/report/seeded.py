@@ -101,10 +101,9 @@ def figures() -> Figures:
     metrics = Metrics(
         [Judgement(baseline, 79.0, headroom_ratio(baseline, 79.0))],
         [
-            Memory(("sales", "orders"), 3900 * MIB, 56, 4096 * MIB),
+            Memory(("sales", "orders"), 3900 * MIB, 56, 4096 * MIB, 2.0),
             Memory(("sales", "join"), 200 * MIB, 56, 4096 * MIB),
         ],
-        {("sales", "orders"): 2.0},
         {("sales", "bronze"): (1_000_000.0, 1_200_000.0), ("sales", "gold"): (0.0, 5.0)},
     )
     kept = extent(NOW, timedelta(days=28), timedelta(days=7), NOW - timedelta(days=400))
