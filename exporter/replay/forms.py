@@ -9,11 +9,12 @@ from xml.sax.saxutils import escape
 
 from exporter.history.extent import told
 from exporter.insight.performance.occupancy import thinned
-from exporter.quantities import clock, decimal
+from exporter.quantities import clock, decimal, plain
 from exporter.replay.result import SCHEMA, Result, Row
 
 WIDTH, HEIGHT, LEGEND = 900, 260, 24
 _POINTS = 450
+_WIDEST = 80
 _COLOURS = ("#868e96", "#e8590c", "#1971c2", "#9c36b5", "#2f9e44")
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#333}.ground{fill:#fff}.axis{stroke:#8888}"
@@ -81,7 +82,9 @@ def _lines(found: Result) -> Iterator[str]:
     if not found.rows:
         yield "No try was queued for workers in this time."
         return
-    queues = ", ".join(f"{_plain(queue)} {count:,}" for queue, count in found.tries.items())
+    queues = ", ".join(
+        f"{plain(queue)[:_WIDEST] or '(none)'} {count:,}" for queue, count in found.tries.items()
+    )
     yield (
         f"Tries by queue: {queues}; {found.runs_due:,} runs that the schedule promised. "
         f"{found.settings.concurrency} slots a worker, which boots in "
@@ -114,8 +117,3 @@ def _told(row: Row) -> str:
 
 def _hours(row: Row) -> str:
     return decimal(row.worker_hours, 1 if row.worker_hours >= 10 else 2)  # noqa: PLR2004 - digits
-
-
-def _plain(name: str) -> str:
-    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
-    return shown[:80] or "(none)"

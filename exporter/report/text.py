@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from exporter.insight.performance.occupancy import thinned
 from exporter.quantities import plain
 from exporter.report.document import TOP_FINDINGS, Column, Report, Section, Unit, shown
 
@@ -76,7 +77,6 @@ def _cut(cell: str) -> str:
 
 
 def _sparkline(values: Sequence[float]) -> str:
-    width = max(1, -(-len(values) // _LINE))
-    peaks = [max(values[at : at + width]) for at in range(0, len(values), width)]
+    peaks = thinned(values, _LINE)
     highest = max(peaks)
     return "".join(_BARS[math.ceil(each / highest * (len(_BARS) - 1))] for each in peaks)
