@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -11,21 +12,27 @@ from exporter.check.finding import Finding
 from exporter.telemetry import ledger_file
 
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs",
+     "beegfs", "orangefs", "ocfs2", "gfs2"}
+)  # fmt: skip
+"""As well as all that FUSE serves, but for what keeps its files on this host."""
+_LOCAL_FUSE: Final = frozenset(
+    f"fuse.{name}" for name in ("fuse-overlayfs", "mergerfs", "gocryptfs", "encfs", "ntfs-3g")
 )
+MOUNTS: Final = Path("/proc/self/mounts")
 _PARTS: Final = ("ledger.lock", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm")
 _ROOM_BYTES: Final = 1 << 16
 
 
-def state_finding(path: Path | None) -> Finding:
-    """Tell whether totals outlive the process."""
+def state_finding(path: Path | None, mounts: Path = MOUNTS) -> Finding:
+    """Tell whether totals outlive the process; `mounts` is what the kernel says of file systems."""
     subject = "state"
     if path is None:
         return Finding(
             subject, is_bad=False, text="in memory: counters start at zero with each start",
             fix="set --state.path to keep them",
         )  # fmt: skip
-    if (kind := _file_system(path)) in _NETWORK_FILE_SYSTEMS:
+    if _is_shared(kind := _file_system(path, mounts)):
         return Finding(
             subject, is_bad=True, text=f"{path} is on {kind}, where SQLite's WAL is not safe",
             fix="give a directory on a local disk",
@@ -83,14 +90,20 @@ def _closed_file(path: Path) -> str | None:
     return None
 
 
-def _file_system(path: Path) -> str:
+def _is_shared(kind: str) -> bool:
+    if kind == "fuse" or kind.startswith("fuse."):
+        return kind not in _LOCAL_FUSE
+    return kind in _NETWORK_FILE_SYSTEMS
+
+
+def _file_system(path: Path, mounts: Path) -> str:
     """Return the type of the file system that would hold the path, as the kernel names it."""
-    wanted = path.absolute()
+    wanted = Path(os.path.realpath(path))
     best, kind = "", ""
-    for line in (
-        Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
-    ):
-        _, mount_point, found, *_ = line.split(" ")
+    for line in mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        _, escaped, found, *_ = line.split(" ")
+        # proc_pid_mountinfo(5): spaces and the like are octal.
+        mount_point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), escaped)
         if wanted.is_relative_to(mount_point) and len(mount_point) >= len(best):
             best, kind = mount_point, found
     return kind
