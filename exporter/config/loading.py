@@ -24,17 +24,36 @@ def loaded(flags: Mapping[str, str | list[str]], environ: Mapping[str, str]) -> 
 
     `flags` holds texts by field name. Raises ConfigError naming what is wrong and what is allowed.
     """
+    given = dict(_given(flags, environ))
+    values = {name: _value(options()[name], text, origin) for name, (origin, text) in given.items()}
+    settings = Settings(**values)
+    for name in _unserved(settings):
+        origin, _ = given[name]
+        message = f"{origin}: needs an address"
+        raise ConfigError(message)
+    return settings
+
+
+def _given(
+    flags: Mapping[str, str | list[str]], environ: Mapping[str, str]
+) -> Iterator[tuple[str, tuple[str, str | list[str]]]]:
+    """Yield the name of each setting that is given, with the origin and the text that count."""
     content = _file_content(flags, environ)
-    values: dict[str, Any] = {}
     for name, option in options().items():
         if name in flags:
-            values[name] = _value(option, flags[name], option.flag)
+            yield name, (option.flag, flags[name])
         elif environ.get(option.variable):
-            values[name] = _value(option, environ[option.variable], option.variable)
+            yield name, (option.variable, environ[option.variable])
         elif option.key in content:
-            origin, text = content[option.key]
-            values[name] = _value(option, text, origin)
-    return Settings(**values)
+            yield name, content[option.key]
+
+
+def _unserved(settings: Settings) -> Iterator[str]:
+    """Yield the addresses that are needed, and empty: a daemon would start and serve nothing."""
+    if not (settings.listen_address or settings.systemd_socket):
+        yield "listen_address"
+    if settings.enable_intake and not settings.intake_address:
+        yield "intake_address"
 
 
 def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:

@@ -149,6 +149,23 @@ def test_a_repeatable_setting_takes_commas_in_its_variable() -> None:
     assert loaded({"listen_address": [":3", ":4"]}, environ).listen_address == (":3", ":4")
 
 
+@pytest.mark.parametrize("empty", ["[]", "['']", "','"])
+def test_an_address_that_is_empty_is_refused(tmp_path: Path, empty: str) -> None:
+    for key, more in (("listen-address", ""), ("intake-address", ", enable-intake: on")):
+        message = refusal(tmp_path, f"web: {{{key}: {empty}{more}}}")
+        assert message.endswith(f"web.{key}: needs an address")
+    with pytest.raises(ConfigError, match=r"^--web\.listen-address: needs an address$"):
+        loaded({"listen_address": [""]}, {})
+    with pytest.raises(ConfigError, match=r"^AIRFLOW_PERF_EXPORTER_WEB_LISTEN_ADDRESS: needs an"):
+        loaded({}, {"AIRFLOW_PERF_EXPORTER_WEB_LISTEN_ADDRESS": ","})
+
+
+def test_an_address_may_be_empty_where_it_is_not_used(tmp_path: Path) -> None:
+    text = "web: {listen-address: [], systemd-socket: on, intake-address: []}"
+    found = from_file(tmp_path, text)
+    assert (found.listen_address, found.intake_address) == ((), ())
+
+
 def test_users_are_told_by_name_or_id() -> None:
     assert loaded({"task_users": ["root", "50000"]}, {}).task_users == (0, 50000)
 
