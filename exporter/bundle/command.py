@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from exporter.errors import ConfigError
-from exporter.flags import loaded, refuse, settings_options
+from exporter.flags import loaded, put, refuse, settings_options
 from exporter.logs import Redactor
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -149,22 +149,39 @@ def _bundled(
     pages: Mapping[str, str], write: str | None, check: str | None, *, alone: bool = False
 ) -> None:
     """Print, write or check; pages that are alone in their folder share it with no others."""
-    from exporter.bundle.pages import outdated, strays, written  # noqa: PLC0415 - as above
-
     if check is not None and write is not None:
         message = "--check and --write: give one of them"
         raise click.UsageError(message)
-    if check is not None:
+    try:
+        if check is not None:
+            _check(pages, check, alone=alone)
+        elif write is not None:
+            _write(pages, write)
+        else:
+            put("\n".join(pages.values()))
+    except ConfigError as error:
+        refuse(error, Redactor())
+
+
+def _check(pages: Mapping[str, str], check: str, *, alone: bool) -> None:
+    from exporter.bundle.pages import outdated, strays  # noqa: PLC0415 - as above
+
+    try:
         stale = outdated(pages, Path(check)) + (strays(pages, Path(check)) if alone else [])
-        for path in stale:
-            click.echo(f"{path} is not up to date: --write {check} makes it so", err=True)
-        sys.exit(1 if stale else 0)
-    if write is not None:
-        try:
-            changed = written(pages, Path(write))
-        except OSError as error:
-            refuse(ConfigError(f"--write {write}: {error.strerror}"), Redactor())
-        for path in changed:
-            click.echo(path)
-        return
-    click.echo("\n".join(pages.values()), nl=False)
+    except OSError as error:
+        message = f"--check {error.filename or check}: {error.strerror}"
+        raise ConfigError(message) from None
+    for path in stale:
+        click.echo(f"{path} is not up to date: --write {check} makes it so", err=True)
+    sys.exit(1 if stale else 0)
+
+
+def _write(pages: Mapping[str, str], write: str) -> None:
+    from exporter.bundle.pages import written  # noqa: PLC0415 - as above
+
+    try:
+        changed = written(pages, Path(write))
+    except OSError as error:
+        message = f"--write {write}: {error.strerror}"
+        raise ConfigError(message) from None
+    put("".join(f"{path}\n" for path in changed))

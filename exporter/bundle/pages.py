@@ -16,12 +16,11 @@ def written(pages: Mapping[str, str], directory: Path) -> list[Path]:
 
 
 def outdated(pages: Mapping[str, str], directory: Path) -> list[Path]:
-    """Return the files that are not what their pages say."""
+    """Return the files that are not what their pages say, byte by byte; raise OSError."""
     return [
         directory / name
         for name, text in pages.items()
-        if not (directory / name).is_file()
-        or (directory / name).read_text(encoding="utf-8") != text
+        if not (directory / name).is_file() or (directory / name).read_bytes() != text.encode()
     ]
 
 

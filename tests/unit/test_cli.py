@@ -119,12 +119,22 @@ def test_wrong_usage_is_exit_status_2(arguments: list[str]) -> None:
     assert "Error: " in result.output
 
 
-def test_a_full_disk_behind_the_standard_output_is_one_sentence(tmp_path: Path) -> None:
-    actuals = tmp_path / "actuals.json"
-    actuals.write_text("{}")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["baseline", "--actuals", "actuals.json"],
+        ["bundle", "rules"],
+        ["bundle", "grants", "--write", "."],
+    ],
+    ids=" ".join,
+)
+def test_a_full_disk_behind_the_standard_output_is_one_sentence(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "actuals.json").write_text("{}")
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "exporter", "baseline", "--actuals", str(actuals)],
+            [sys.executable, "-m", "exporter", *arguments], cwd=tmp_path,
             stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
         )  # fmt: skip
     assert ended.returncode == 2

@@ -107,6 +107,19 @@ def test_a_file_that_is_not_up_to_date_or_of_no_use_any_more_is_told(tmp_path):
         assert f"{tmp_path / name} is not up to date" in result.output
 
 
+def test_a_file_of_other_bytes_is_not_up_to_date_and_one_that_fails_is_told(tmp_path):
+    run("--write", str(tmp_path))
+    path = tmp_path / "airflow-exporter-dag.json"
+    path.write_bytes(b"\xff")
+    result = run("--check", str(tmp_path))
+    assert (result.exit_code, f"{path} is not up to date" in result.output) == (1, True)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # fails for whoever reads it
+    result = run("--check", str(tmp_path))
+    assert result.exit_code == 2
+    assert f"--check {tmp_path}: Input/output error" in result.output
+
+
 def test_the_command_takes_the_names_of_the_families():
     result = run("--containers.metric-prefix", "airflow_container")
     assert "airflow_container_cpu_usage_seconds_total{" in result.output
