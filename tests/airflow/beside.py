@@ -10,6 +10,9 @@ from typing import Any
 
 from tests.support.exporter import ROOT, ExporterProcess
 
+PARALLELISM = "8"
+"""Of each scheduler."""
+
 
 def with_database(directory: Path, dsn: str) -> ExporterProcess:
     """Start an exporter that samples the metadata database as well."""
@@ -40,6 +43,7 @@ def reported(dsn: str) -> dict[str, Any]:
             "PATH": "/usr/bin:/bin",
             "PYTHONPATH": str(ROOT),
             "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": dsn,
+            "AIRFLOW__CORE__PARALLELISM": PARALLELISM,
         },
         stdout=subprocess.PIPE,
         check=True,

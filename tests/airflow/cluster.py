@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import psutil
 import psycopg
 
+from tests.airflow.beside import PARALLELISM
 from tests.airflow.environment import installed
 from tests.airflow.executors import LOCAL, Executor
 from tests.support.child import Child
@@ -265,7 +266,7 @@ class Cluster:
             "CORE__DAG_DISCOVERY_SAFE_MODE": "False",
             "CORE__DAGBAG_IMPORT_TIMEOUT": "300",  # of a loaded machine
             "CORE__EXECUTOR": self._executor.name,
-            "CORE__PARALLELISM": "8",
+            "CORE__PARALLELISM": PARALLELISM,
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "CORE__FERNET_KEY": secret,
             "DATABASE__SQL_ALCHEMY_CONN": self.dsn.replace("postgresql:", "postgresql+psycopg2:"),
