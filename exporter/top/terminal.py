@@ -13,7 +13,6 @@ _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l"
 """The alternate screen, no cursor, no wrapping (xterm's control sequences)."""
 _LEAVE: Final = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 _HOME: Final = "\x1b[H"
-_LOCAL: Final = 3
 _CHARACTERS: Final = 6
 """Places in the list of termios.tcgetattr."""
 
