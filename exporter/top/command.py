@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,12 @@ def top(
             message = "--token-file and --ca-file are for --url"
             raise ConfigError(message)
         source = There(url, Access(token_file, ca_file, timeout)) if url else Here(settings)
-        try:
-            if once:
+        if once:
+            with closing(source):
                 put(live.block(source(), order))
-            elif sys.stdin.isatty() and sys.stdout.isatty():
-                live.on_terminal(source, order, interval, sys.stdin.fileno(), sys.stdout)
-            else:
-                live.as_lines(source, order, interval, sys.stdout)
-        finally:
-            source.close()
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            live.on_terminal(source, order, interval, sys.stdin.fileno(), sys.stdout)
+        else:
+            live.as_lines(source, order, interval, sys.stdout)
     except ExporterError as error:
         refuse(error, Redactor())

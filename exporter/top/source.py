@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from http import HTTPStatus
 from time import sleep
+from typing import Protocol
 
 from exporter.baseline.client import Access, Client
 from exporter.clock import Clock
@@ -17,8 +17,16 @@ from exporter.parts.tasks import tasks_collector
 from exporter.running import message
 from exporter.running.tries import RunningTries
 
-Source = Callable[[], RunningTries]
-"""Returns what runs now; raises SourceUnavailableError."""
+
+class Source(Protocol):
+    """What tells the running tries, until it is closed."""
+
+    def __call__(self) -> RunningTries:
+        """Return what runs now; raise SourceUnavailableError."""
+
+    def close(self) -> None:
+        """Release what is kept open."""
+
 
 _HINTS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: ": it wants USER@ in the URL, and the password in --token-file",

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import Final
 
 from exporter.errors import ExporterError, SourceUnavailableError
 from exporter.running.tries import RunningTries
 from exporter.top.source import Source
 
+LAST_SECONDS: Final = 0.3
+"""How long the end waits for a reading that is under way."""
+
 
 class Watching:
-    """The last reading, and what is wrong with the source at the moment."""
+    """The last reading, and what is wrong with the source at the moment; closes it at the end."""
 
     def __init__(self, source: Source, interval_seconds: float, news: Callable[[], None]) -> None:
         """Read nothing yet; `news` is called after each reading, in the thread."""
@@ -35,6 +39,9 @@ class Watching:
     def __exit__(self, *_: object) -> None:
         """Read no more."""
         self._stop.set()
+        self._thread.join(LAST_SECONDS)
+        if not self._thread.is_alive():  # Else it is in use, until the process ends.
+            self._source.close()
 
     def require_alive(self) -> None:
         """Raise SourceUnavailableError when a defect has ended the reading."""
