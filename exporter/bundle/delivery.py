@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-import yaml
-
 from exporter.bundle.dashboards.dashboard import FOLDER, Dashboard
+from exporter.bundle.yaml_text import Block, as_yaml
 from exporter.errors import ConfigError
 
 CONFIG_MAP_BYTES: Final = 262_144
@@ -48,11 +47,11 @@ def pages(
     models = [dashboard.model(names, limits) for dashboard in dashboards]
     if form in (Form.CONFIG_MAP, Form.CUSTOM_RESOURCE):
         resource = _config_map if form is Form.CONFIG_MAP else _custom_resource
-        return {f"{model['uid']}.yaml": _small(_yaml(resource(model)), model) for model in models}
+        return {f"{model['uid']}.yaml": _small(as_yaml(resource(model)), model) for model in models}
     if form is Form.GRAFANA_COM:
         models = [_asking(model) for model in models]
     files = {f"{model['uid']}.json": _json(model) for model in models}
-    return {"provider.yaml": _yaml(_provider()), **files} if form is Form.PROVISIONING else files
+    return {"provider.yaml": as_yaml(_provider()), **files} if form is Form.PROVISIONING else files
 
 
 def _json(model: Mapping[str, Any]) -> str:
@@ -79,7 +78,7 @@ def _config_map(model: Mapping[str, Any]) -> dict[str, Any]:
             "labels": {"grafana_dashboard": "1"},
             "annotations": {"grafana_folder": FOLDER},
         },
-        "data": {f"{model['uid']}.json": _Block(_json(model))},
+        "data": {f"{model['uid']}.json": Block(_json(model))},
     }
 
 
@@ -91,7 +90,7 @@ def _custom_resource(model: Mapping[str, Any]) -> dict[str, Any]:
         "spec": {
             "instanceSelector": {"matchLabels": {"dashboards": "grafana"}},
             "folder": FOLDER,
-            "json": _Block(_json(model)),
+            "json": Block(_json(model)),
         },
     }
 
@@ -129,28 +128,4 @@ def _small(text: str, model: Mapping[str, Any]) -> str:
             f"{CONFIG_MAP_BYTES} bytes."
         )
         raise ConfigError(message)
-    return text
-
-
-class _Block(str):
-    """A text that YAML writes as it is, below its key."""
-
-    __slots__ = ()
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes blocks as blocks."""
-
-
-def _block(dumper: yaml.SafeDumper, text: _Block) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
-
-
-_Dumper.add_representer(_Block, _block)
-
-
-def _yaml(document: Mapping[str, Any]) -> str:
-    text: str = yaml.dump(
-        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000_000
-    )
     return text

@@ -9,13 +9,12 @@ from enum import Enum
 from string import Template
 from typing import Any, Final
 
-import yaml
-
 from exporter import catalogue
 from exporter.bundle import alerts, recording, thresholds
 from exporter.bundle.alert import Alert, Group, Record
 from exporter.bundle.baselines import group
 from exporter.bundle.promql import renamed
+from exporter.bundle.yaml_text import Block, as_yaml
 from exporter.config import Settings
 from exporter.errors import ConfigError
 from exporter.insight.baselines.baseline import Baseline
@@ -75,18 +74,18 @@ def asked(
 def pages(found: Iterable[Baseline], terms: Terms) -> dict[str, str]:
     """Return the text of each rules file by its name: baselines have one of their own."""
     files = {"baselines.yml": (group(found, terms.metric_prefix),), "airflow.yml": _GROUPS}
-    return {name: _yaml(document(groups, terms)) for name, groups in files.items()}
+    return {name: _text(document(groups, terms)) for name, groups in files.items()}
 
 
 def whole(found: Iterable[Baseline], terms: Terms) -> str:
     """Return the text of one file with everything."""
-    return _yaml(document((group(found, terms.metric_prefix), *_GROUPS), terms))
+    return _text(document((group(found, terms.metric_prefix), *_GROUPS), terms))
 
 
 def resource(found: Iterable[Baseline], terms: Terms, labels: Mapping[str, str]) -> str:
     """Return everything as a PrometheusRule with these labels."""
     labels = {"app.kubernetes.io/name": _NAME, **labels}
-    return _yaml(
+    return _text(
         {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PrometheusRule",
@@ -94,6 +93,10 @@ def resource(found: Iterable[Baseline], terms: Terms, labels: Mapping[str, str])
             "spec": document((group(found, terms.metric_prefix), *_GROUPS), terms),
         }
     )
+
+
+def _text(tree: Mapping[str, Any]) -> str:
+    return _MADE + as_yaml(tree)
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -122,7 +125,7 @@ def _rule(rule: Alert | Record, terms: Terms) -> dict[str, Any]:
     # Fifteen digits: 0.95 stays 0.95.
     numbers = {name: f"{value:.15g}" for name, value in terms.limits.items()}
     text = Template(rule.expression).substitute(numbers)
-    expression = _Block(renamed(text, catalogue.renamed(terms.metric_prefix)))
+    expression = Block(renamed(text, catalogue.renamed(terms.metric_prefix)))
     if isinstance(rule, Record):
         labels = {"labels": dict(rule.labels)} if rule.labels else {}
         return {"record": rule.name, "expr": expression, **labels}
@@ -145,30 +148,3 @@ def _annotations(alert: Alert, terms: Terms) -> dict[str, str]:
         "runbook_url": f"{terms.runbook_base}#{alert.name.lower()}",
         "dashboard_url": f"{terms.dashboard_base}/d/{alert.dashboard}?{variables}",
     }
-
-
-class _Block(str):
-    """A text that YAML writes as it is, below its key."""
-
-    __slots__ = ()
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes blocks as blocks, and lists below their key."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - the base's
-        super().increase_indent(flow, indentless=False)
-
-
-def _block(dumper: yaml.SafeDumper, text: _Block) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
-
-
-_Dumper.add_representer(_Block, _block)
-
-
-def _yaml(tree: Mapping[str, Any]) -> str:
-    text: str = _MADE + yaml.dump(
-        tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20
-    )
-    return text
