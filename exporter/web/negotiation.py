@@ -70,11 +70,6 @@ class Choice:
     headers: tuple[tuple[str, str], ...]
 
 
-def negotiated(headers: Mapping[str, str]) -> Choice:
-    """Return what suits a request with these headers best."""
-    return choices(headers)[0]
-
-
 def choices(headers: Mapping[str, str]) -> Sequence[Choice]:
     """Return all that suits a request with these headers, the best first.
 

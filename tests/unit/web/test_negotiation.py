@@ -7,10 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.web.accept import MOST_ENTRIES, accepted
-from exporter.web.negotiation import OFFERS, choices, negotiated
+from exporter.web.negotiation import OFFERS, Choice, choices
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 NEWER = "text/plain; version=1.0.0; charset=utf-8"
+
+
+def negotiated(headers: dict[str, str]) -> Choice:
+    """Return what is answered to a request with these headers."""
+    return choices(headers)[0]
 
 
 def content_type(accept: str) -> str:
