@@ -11,16 +11,16 @@ from exporter.errors import ConfigError
 from exporter.telemetry.forms import Form
 from exporter.telemetry.scrape import Blocks
 from exporter.web import messages
+from exporter.web.html import html
 from exporter.web.messages import Pending, Request, Response, not_allowed, sentence
 from exporter.web.negotiation import Choice, choices
-from exporter.web.pages import CollectorStatus, FamilyStatus, Status, landing, policy
+from exporter.web.pages import STYLE, CollectorStatus, FamilyStatus, Status, landing
 from exporter.web.tasks.answers import PATHS, TasksPage
 
 METHODS = ("GET", "HEAD")
 _HEALTHY_PATHS = (messages.HEALTHY, "/healthz")
 _READY_PATHS = (messages.READY, "/readyz")
 _TAKEN = (*_HEALTHY_PATHS, *_READY_PATHS, messages.RELOAD, *PATHS)
-_PAGE_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,7 @@ class Routes:
     def _landing(self) -> Response:
         status = Status(self.collectors(), self.families(), self.ready(), self.healthy())
         page = landing(self.version, self.telemetry_path, status, with_tasks=self.tasks is not None)
-        headers = (*_PAGE_HEADERS, ("Content-Security-Policy", policy()))
-        return Response(200, "text/html; charset=utf-8", (page,), headers, messages.LANDING)
+        return html(page, STYLE, messages.LANDING)
 
 
 def _exposed(choice: Choice, blocks: Blocks) -> Response:

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs
 from exporter.running import message
 from exporter.running.tries import ORDERS, RunningTries
 from exporter.web import messages
+from exporter.web.html import FRESH, html
 from exporter.web.messages import Request, Response, sentence
-from exporter.web.tasks.page import page, policy
+from exporter.web.tasks.page import STYLE, page
 
 PATHS: Final = (messages.TASKS, message.PATH)
 MAX_ROWS: Final = 100
 """Tries on the page: it is made in the event loop, so its size is bounded."""
-_HEADERS: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 _USUAL: Final = next(iter(ORDERS))
 
 
@@ -40,9 +40,7 @@ class TasksPage:
         order = order if order in ORDERS else _USUAL
         found = self.running()
         shown = None if found is None else self._first(found, order, MAX_ROWS)
-        body = page(shown, self.curves(), order)
-        headers = (*_HEADERS, ("Content-Security-Policy", policy()))
-        return Response(200, "text/html; charset=utf-8", (body,), headers, messages.TASKS)
+        return html(page(shown, self.curves(), order), STYLE, messages.TASKS)
 
     def _json(self) -> Response:
         found = self.running()
@@ -50,7 +48,7 @@ class TasksPage:
             text = "No tasks have been read here: see --collector.tasks."
             return sentence(503, text, path_class=messages.TASKS)
         body = message.dumped(self._first(found, _USUAL, message.MAX_TRIES))
-        return Response(200, "application/json", (body,), _HEADERS, messages.TASKS)
+        return Response(200, "application/json", (body,), FRESH, messages.TASKS)
 
     def _first(self, found: RunningTries, order: str, most: int) -> RunningTries:
         """Return the first tries in an order, with the rows of their stages."""
