@@ -51,7 +51,10 @@ ALERTS: Final = (
         _DAG,
         ("airflow", "dag_id"),
         Runbook(
-            "Runs fail, take longer than the schedule allows, or are not created.",
+            "Runs fail, take longer than the schedule allows, or are not created. A DAG that never "
+            "succeeded has no time of a success, and is not told here: "
+            f"`{catalogue.DAG_LAST_FINISH.name} unless {catalogue.DAG_LAST_SUCCESS.name}` lists "
+            "those that finished runs.",
             "The DAG's data are old.",
             "How its runs have ended.",
             f"sum by (airflow, dag_id, state) (increase({catalogue.DAG_RUN_FINISHED.name}[1d]))",
