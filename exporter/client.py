@@ -1,4 +1,4 @@
-"""Asks one server, everything within one deadline."""
+"""Asks one server for a command, everything within one deadline."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def baseline(
     **given: Any,  # noqa: ANN401 - one argument an option
 ) -> None:
     """Judge baselines by what one source tells; exit 0, 1 when one is missed, 2 on errors."""
-    from exporter.baseline import client, report, sources  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.baseline import report, sources  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.client import Access  # noqa: PLC0415
     from exporter.insight.baselines.baseline import judged  # noqa: PLC0415
     from exporter.insight.baselines.file import baselines  # noqa: PLC0415
     from exporter.insight.baselines.queries import Series  # noqa: PLC0415
@@ -50,7 +51,7 @@ def baseline(
         settings = loaded(given)
         found = baselines(settings.baselines_file)
         series = Series(settings.metric_prefix, airflow)
-        access = client.Access(token_file, ca_file, timeout)
+        access = Access(token_file, ca_file, timeout)
         source = sources.Source(url, prometheus, actuals, series, access)
         judgements = judged(found, sources.actuals(source, found))
         put(report.as_json(judgements) if form == "json" else report.text(judgements))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import catalogue
-from exporter.baseline.client import Client
+from exporter.client import Client
 from exporter.errors import SourceUnavailableError
 from exporter.insight.baselines.baseline import Baseline, Key
 from exporter.insight.baselines.present import Present, Scraped, read_names

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from exporter import catalogue
-from exporter.baseline.client import Client
+from exporter.client import Client
 from exporter.errors import ConfigError, SourceUnavailableError
 from exporter.insight.baselines.baseline import Baseline, Key
 from exporter.insight.baselines.queries import Series, actual

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exporter.baseline import live, server, told
-from exporter.baseline.client import Access, Client
+from exporter.client import Access, Client
 from exporter.errors import ConfigError
 from exporter.insight.baselines.baseline import Baseline, Key
 from exporter.insight.baselines.queries import Series

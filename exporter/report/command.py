@@ -60,7 +60,7 @@ def report(
     **given: Any,  # noqa: ANN401 - one argument an option
 ) -> None:
     """Tell what is slow, got slower, waits and wastes; exit 0, 1 as --fail-on says, 2 on errors."""
-    from exporter.baseline.client import Access  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.client import Access  # noqa: PLC0415 - `--help` must not wait for it
     from exporter.report import making  # noqa: PLC0415
 
     redactor = Redactor()

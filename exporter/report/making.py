@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from exporter.baseline.client import Access, Client
+from exporter.client import Access, Client
 from exporter.collectors.airflow.engine import Database
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError

@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter import catalogue
 from exporter.baseline import server
-from exporter.baseline.client import Client
+from exporter.client import Client
 from exporter.insight.baselines.baseline import Baseline, judged
 from exporter.insight.baselines.queries import Series
 from exporter.insight.performance.findings import Memory

@@ -64,7 +64,7 @@ def top(
     **given: Any,  # noqa: ANN401 - one argument an option
 ) -> None:
     """Show the tries that run here, or where an exporter runs: CPU, memory, age."""
-    from exporter.baseline.client import Access  # noqa: PLC0415 - `--help` must not wait for it
+    from exporter.client import Access  # noqa: PLC0415 - `--help` must not wait for it
     from exporter.top import live  # noqa: PLC0415
     from exporter.top.source import Here, There  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from time import sleep
 from typing import Protocol
 
-from exporter.baseline.client import Access, Client
+from exporter.client import Access, Client
 from exporter.clock import Clock
 from exporter.collectors.tasks.collector import TasksCollector
 from exporter.config import Settings
