@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.running.tries import ORDERS, RunningTries
+from exporter.running import message
+from exporter.running.tries import ORDERS, RunningTries, RunningTry
 from exporter.top.cells import fitted, tame, width
+from exporter.top.live import block
 from exporter.top.table import summary, table
 from tests.unit.running.tries import NAME, TRIES, one, several
 
@@ -29,6 +33,25 @@ def test_no_line_is_wider_than_the_terminal_once_fitted(tries, order, cells):
     for line in lines:
         assert line.isprintable()
         assert width(fitted(line, cells)) == cells
+
+
+WILD = st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.floats(allow_nan=False)
+FIGURES = st.dictionaries(
+    st.sampled_from([each.name for each in fields(RunningTry)]),
+    WILD | st.sampled_from([1e300, -1e300, 1.7e308, 2**62]),
+)
+
+
+@given(FIGURES, st.dictionaries(st.sampled_from(["at", "total", "nameless"]), WILD))
+def test_whatever_an_exporter_answers_is_refused_or_shown(figures, whole):
+    told = json.loads(message.dumped(several(one())))
+    told |= {"tries": [{**told["tries"][0], **figures}] * 3, **whole}
+    try:
+        found = message.loaded(json.dumps(told).encode())
+    except ValueError:
+        return
+    for order in ORDERS:
+        assert all(line.isprintable() for line in block(found, order).splitlines())
 
 
 @given(TRIES, st.integers(60, 200))
