@@ -207,7 +207,10 @@ def _pools(figures: Figures) -> _Made:
         full = share_at_least(minutes, FULL * slots) if limited else None
         mean = fsum(minutes) / len(minutes)
         rows.append((pool, slots if limited else None, mean, max(minutes), full))
-    note = "Means of minutes. Full: the share of minutes with at least 95 % of the slots in use."
+    note = (
+        "Of queued and running tries, means of minutes. Full: the share of minutes with at least "
+        "95 % of the slots in use."
+    )
     return "pools", "Pool slots in use", columns, rows, note
 
 

@@ -53,7 +53,7 @@ def findings(figures: Figures) -> Iterator[Finding]:
     yield from _of_baselines(figures)
     yield from of_regressions(figures.regressions)
     yield from of_waste(tally)
-    yield from of_waits(tally, limits)
+    yield from of_waits(tally)
     yield from of_delays(tally, limits)
     yield from of_parallelism(tally)
     yield from of_saturation(tally, limits)

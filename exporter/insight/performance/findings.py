@@ -156,37 +156,21 @@ def of_waste(tally: Tally) -> Iterator[Finding]:
             )
 
 
-def of_waits(tally: Tally, limits: Limits) -> Iterator[Finding]:
-    """Tell where tries wait in their queue, and whether their pool is what they wait for."""
+def of_waits(tally: Tally) -> Iterator[Finding]:
+    """Tell where tries wait for workers: what is queued holds its slots of a pool already."""
     for (queue, pool), waits in tally.queue_waits.items():
         p95 = waits.quantile(0.95)
-        if p95 < LONG_WAIT_SECONDS:
-            continue
-        text = (
-            f"Tasks of queue {queue or '(none)'}, pool {pool or '(none)'}, wait {clock(p95)} (p95) "
-            "from queued to started"
-        )
-        slots = (limits.pools or {}).get(pool)
-        full = None if slots is None else tally.pool_full_share(pool, slots)
-        advice = _short_of(pool, full)
-        yield Finding(Kind.WAIT, text, advice, waits.total, f"{clock(waits.total)} in all")
-
-
-def _short_of(pool: str, full_share: float | None) -> str:
-    """Return what to do where tries of a pool wait in a queue; None: its slots are not known."""
-    workers = (
-        "worker slots are short: compare your workers with airflow_workers_desired, and see "
-        "`autoscale replay`."
-    )
-    if full_share is None:
-        told = f"Check pool {pool or '(none)'}, whose slots are unknown here"
-        return f"{told}; if it is not full, {workers}"
-    if full_share > OFTEN:
-        return (
-            f"Pool {pool} is full {full_share:.0%} of the time: add slots, if what it protects "
-            "can bear them."
-        )
-    return f"The pool has free slots, so {workers}"
+        if p95 >= LONG_WAIT_SECONDS:
+            yield Finding(
+                Kind.WAIT,
+                f"Tasks of queue {queue or '(none)'}, pool {pool or '(none)'}, wait {clock(p95)} "
+                "(p95) from queued to started",
+                "They hold their pool slots already, so worker slots are short, or workers are "
+                "slow to start: compare your workers with airflow_workers_desired, and see "
+                "`autoscale replay`.",
+                waits.total,
+                f"{clock(waits.total)} in all",
+            )
 
 
 def of_delays(tally: Tally, limits: Limits) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
             yield Finding(
                 Kind.SATURATION,
                 f"Pool {pool} is full {full:.0%} of the time",
-                "Add slots, or move tasks that do not need its protection to another pool.",
+                _more_room(tally, pool),
                 detail=f"{slots:,} slot{'' if slots == 1 else 's'}",
             )
     if limits.parallelism is not None:
@@ -36,6 +36,18 @@ def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
                 "Raise it, with workers and database connections to match.",
                 detail=f"{limits.parallelism:,} queued or running tasks, of all schedulers",
             )
+
+
+def _more_room(tally: Tally, pool: str) -> str:
+    """Return what to do about a pool that is full, be it of tries that no worker takes."""
+    slots = "add slots, or move tasks that do not need its protection to another pool."
+    if any(
+        waits.quantile(0.95) >= LONG_WAIT_SECONDS
+        for (_, of), waits in tally.queue_waits.items()
+        if of == pool
+    ):
+        return f"Its tries hold slots while they wait for workers: see to those first. Then {slots}"
+    return slots.capitalize()
 
 
 def of_active_tasks(active: ActiveTasks) -> Iterator[Finding]:

@@ -86,6 +86,7 @@ class Tally:
         self.held = Occupancy(periods.split, periods.end)
         """Slots of schedulers' executors: from queued on."""
         self.pools: dict[str, Occupancy] = {}
+        """Slots of pools, which are held from queued on as well."""
         self.dags: dict[str, DagTotals] = {}
 
     def add_try(self, each: PastTry) -> None:
@@ -107,7 +108,7 @@ class Tally:
         self._add_waits(each)
         self.running.add(each.start, each.end)
         self.held.add(each.held_since, each.end)
-        self._pool(each.pool).add(each.start, each.end, each.slots)
+        self._pool(each.pool).add(each.held_since, each.end, each.slots)
 
     def add_run(self, run: PastRun, spans: Mapping[str, Span], upstreams: Upstreams | None) -> None:
         """Take in a run with the spans of its tasks, and how they depend on one another."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from exporter.insight.performance.findings import Limits, of_delays, of_waits
 from exporter.insight.performance.kind import Kind
 from exporter.insight.performance.past import PastRun, PastTry
@@ -45,24 +43,13 @@ def test_where_the_limit_is_not_known_both_are_named() -> None:
     assert "max_active_runs" in found.recommendation
 
 
-@pytest.mark.parametrize(
-    ("pools", "advice"),
-    [
-        (None, "Check pool p, whose slots are unknown here; if it is not full, worker slots"),
-        ({"other": 1}, "Check pool p, whose slots are unknown here"),
-        ({"p": 1}, "Pool p is full 60% of the time"),
-        ({"p": 16}, "The pool has free slots, so worker slots are short"),
-        ({"p": -1}, "The pool has free slots, so worker slots are short"),
-    ],
-)
-def test_what_tries_wait_for_is_told_as_far_as_pools_are_known(
-    pools: dict[str, int] | None, advice: str
-) -> None:
+def test_tries_that_wait_in_a_queue_wait_for_workers() -> None:
     tally = Tally(PERIODS)
     for number in range(1000):
         at = 100_000.0 + 60 * number
         tally.add_try(
             PastTry("d", "t", "r", -1, "success", at, at + 60, None, at - 90, "q", "p", 1)
         )
-    (found,) = of_waits(tally, Limits(pools))
-    assert found.recommendation.startswith(advice)
+    (found,) = of_waits(tally)
+    assert found.text == "Tasks of queue q, pool p, wait 90 s (p95) from queued to started"
+    assert found.recommendation.startswith("They hold their pool slots already, so worker slots")

@@ -162,3 +162,22 @@ def test_a_pool_that_is_often_full_is_told_so() -> None:
     (found,) = of_saturation(tally, Limits({"p": 1, "other": 1, "unlimited": -1}))
     assert found.sentence == "Pool p is full 60% of the time: 1 slot"
     assert not [*of_saturation(tally, Limits({"p": 2}))]
+
+
+def test_a_pool_is_full_of_what_waits_for_workers_as_well() -> None:
+    day = 100_000.0
+    waiting = a_minute(0)._replace(queued=day, start=day + 9 * HOUR, end=day + 10 * HOUR)
+    (found,) = of_saturation(of_tries([waiting]), Limits({"p": 1}))
+    assert "full 36% of the time" in found.text
+    assert found.recommendation.startswith("Its tries hold slots while they wait for workers")
+    running = waiting._replace(start=day)
+    (found,) = of_saturation(of_tries([running]), Limits({"p": 1}))
+    assert found.recommendation.startswith("Add slots, or move tasks")
+
+
+def test_a_pool_full_of_what_is_queued_explains_why_others_wait() -> None:
+    tries = [
+        each._replace(queued=each.start, start=each.end - 1)
+        for each in one_after_another(wait=90.0)
+    ]
+    assert not [*of_scheduling(of_tries(tries), NOBODY, Limits({"p": 1}, 32))]
