@@ -17,7 +17,7 @@ import psycopg
 from bench import dataset
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.last_finishes import DAGS_A_PAGE
 from exporter.dsn import parsed
 from tests.support.postgres import PostgresServer

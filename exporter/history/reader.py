@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, or_, select
 
 from exporter.collectors.airflow import facts, run_rows
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.first_waves import is_of_workers
 from exporter.collectors.airflow.schema import Schema, probed
 from exporter.collectors.airflow.transaction import begin

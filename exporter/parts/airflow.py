@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.rows import Rows
 from exporter.collectors.airflow.scaling import Scaling

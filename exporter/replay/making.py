@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.facts import alive
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError

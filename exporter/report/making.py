@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from exporter.client import Access, Client
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
 from exporter.history.progress import Progress

@@ -15,7 +15,7 @@ from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.collectors.airflow import fact_gauges, facts, gauges, xcom
 from exporter.collectors.airflow.counting import counted
-from exporter.collectors.airflow.engine import Database, SchemaChangedError
+from exporter.collectors.airflow.database import Database, SchemaChangedError
 from exporter.collectors.airflow.facts import Facts
 from exporter.collectors.airflow.last_finishes import LastFinishes
 from exporter.collectors.airflow.memory import Remembered, checkpoint, restored

@@ -15,7 +15,7 @@ from psycopg import sql
 from exporter.cli import main
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.demo import schema
 from exporter.dsn import parsed
 from tests.integration.collectors.airflow.world import World

@@ -16,7 +16,7 @@ import pytest
 from exporter import dsn
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.scaling import Scaling
 from exporter.demo.installation import Demo

@@ -24,7 +24,7 @@ from exporter import catalogue, dsn
 from exporter.cli import main
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.demo.dags import DAGS, QUEUE_SLOTS
 from exporter.demo.database import path
 from exporter.demo.installation import Demo

@@ -18,7 +18,7 @@ from exporter.catalogue import Family
 from exporter.clock import Clock
 from exporter.collectors.airflow import queries
 from exporter.collectors.airflow.collector import AirflowCollector, Options
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.schema import FEATURES, READ
 from exporter.demo import schema
 from exporter.dsn import parsed

@@ -10,7 +10,8 @@ from sqlalchemy import NullPool, create_engine
 
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
-from exporter.collectors.airflow.engine import APPLICATION_NAME, Database
+from exporter.collectors.airflow.database import Database
+from exporter.collectors.airflow.engine import APPLICATION_NAME
 from exporter.demo import schema
 from exporter.dsn import parsed
 from tests.integration.collectors.airflow.world import World

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.clock import Clock
 from exporter.collectors.airflow.collector import AirflowCollector, Options
-from exporter.collectors.airflow.engine import Database
+from exporter.collectors.airflow.database import Database
 from exporter.collectors.airflow.rows import Rows
 from exporter.collectors.airflow.scaling import RUNS_A_SAMPLE, Scaling
 from exporter.dsn import parsed
