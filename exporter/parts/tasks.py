@@ -34,16 +34,7 @@ def tasks_collector(
     `checkpoint` returns what a collector of that name has kept.
     """
     settings = around.settings
-    pod = around.own_pod()
-    own_task = OwnTask(pod, SafeNames(around.known_tasks), around.label_keys) if pod else None
-    sources = Sources(
-        users=frozenset(settings.task_users),
-        pod=own_task.task if own_task else lambda: None,
-        log_template=settings.log_pattern or DEFAULT_TEMPLATE,
-        read_environ=settings.read_environ,
-        container=lambda pid: working_set(str(settings.procfs), pid, around.descriptors),
-        identity=lambda text: around.identities().get(text),
-    )
+    sources = _sources(around)
     procfs = Procfs(settings.procfs, around.descriptors)
     exits = ExitWatch("task-exits", around.descriptors)
 
@@ -67,6 +58,21 @@ def tasks_collector(
         exits=exits,
         dags=around.dags,
         hand_over=_handing_over(forwarder) if forwarder else None,
+    )
+
+
+def _sources(around: Surroundings) -> Sources:
+    """Tell by what processes are named."""
+    settings = around.settings
+    pod = around.own_pod()
+    own_task = OwnTask(pod, SafeNames(around.known_tasks), around.label_keys) if pod else None
+    return Sources(
+        users=frozenset(settings.task_users),
+        pod=own_task.task if own_task else lambda: None,
+        log_template=settings.log_pattern or DEFAULT_TEMPLATE,
+        read_environ=settings.read_environ,
+        container=lambda pid: working_set(str(settings.procfs), pid, around.descriptors),
+        identity=lambda text: around.identities().get(text),
     )
 
 
