@@ -44,13 +44,15 @@ def zipped(status: int, plain: bytes) -> Push:
 
 GOOD_BODY = json.dumps({**GOOD, "rows": 5}).encode()
 AMOUNTS = st.sampled_from(["rows", "bytes", "seconds", "cpu_seconds", "peak_memory_bytes"])
-TEXTS = st.sampled_from(["dag_id", "task_id", "run_id", "state", "source", "pipeline", "id"])
+TEXTS = st.sampled_from(["dag_id", "task_id", "run_id", "state", "source", "id"])
 IMPOSSIBLE = st.sampled_from(
     ["NaN", "-Infinity", "1e400", "-1e400", "-1", "-0.5", '"5"', "true", "[5]", "{}", "1" * 400,
      str(2**80), '"\\ud800"'],
 )  # fmt: skip
 HUGE = st.integers(2**53, 2**90).map(str)
 NO_NAMES = st.sampled_from(['""', "5", "[]", '"\\u0000"', '"\\n"', f'"{"x" * 300}"', '"a\\u0007"'])
+NO_TEXTS = st.sampled_from(["5", "[]", "{}", "true", '"\\ud800"'])
+"""Of another kind; a text that is no name is unknown alone."""
 DEEP = st.tuples(st.sampled_from(["[", '{"a":']), st.integers(2_000, 10_000)).map(
     lambda shape: shape[0] * shape[1]
 )
@@ -58,6 +60,7 @@ BOMBS = [zipped(413, b" " * size) for size in (65_537, 1 << 20, 40 << 20)]
 READ = st.one_of(
     st.builds(wrong_value, AMOUNTS, IMPOSSIBLE | HUGE),
     st.builds(wrong_value, TEXTS, NO_NAMES),
+    st.builds(wrong_value, st.sampled_from(["pipeline", "stage"]), NO_TEXTS),
     st.builds(lambda deep: Push(400, deep.encode()), DEEP),
     st.builds(lambda deep: wrong_value("unknown", deep), DEEP),
     st.builds(lambda junk: Push(400, b"\x00" + junk), st.binary(max_size=300)),
