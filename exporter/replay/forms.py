@@ -86,8 +86,8 @@ def _lines(found: Result) -> Iterator[str]:
         f"{plain(queue)[:_WIDEST] or '(none)'} {count:,}" for queue, count in found.tries.items()
     )
     yield (
-        f"Tries by queue: {queues}; {found.runs_due:,} runs that the schedule promised. "
-        f"{found.settings.concurrency} slots a worker, which boots in "
+        f"Tries by queue: {queues}; {found.runs_due:,} scheduled runs whose first wave was known "
+        f"before. {found.settings.concurrency} slots a worker, which boots in "
         f"{clock(found.settings.boot_seconds)}."
     )
     yield ""
