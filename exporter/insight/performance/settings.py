@@ -19,7 +19,9 @@ RENAMED: Final[Mapping[Name, tuple[int, str]]] = {
     ("core", "sql_alchemy_pool_size"): (2, "[database] sql_alchemy_pool_size"),
     ("core", "sql_alchemy_max_overflow"): (2, "[database] sql_alchemy_max_overflow"),
     ("core", "sql_alchemy_pool_recycle"): (2, "[database] sql_alchemy_pool_recycle"),
-    ("scheduler", "max_threads"): (2, "[dag_processor] parsing_processes"),
+    ("scheduler", "max_threads"): (
+        2, "[scheduler] parsing_processes, since Airflow 3 [dag_processor] parsing_processes,",
+    ),
     ("scheduler", "processor_poll_interval"): (2, "[scheduler] scheduler_idle_sleep_time"),
     ("celery", "celeryd_concurrency"): (2, "[celery] worker_concurrency"),
     ("core", "dag_file_processor_timeout"): (3, "[dag_processor] dag_file_processor_timeout"),
@@ -44,6 +46,7 @@ def of_settings(given: Collection[Name], version: str | None) -> Iterator[Findin
             yield Finding(
                 Kind.SETTINGS,
                 f"[{section}] {key} is not a setting of Airflow {version}",
-                f"Set {new} instead; `airflow config lint` lists all renamed settings.",
+                f"Set {new} instead; `airflow config lint`, since 2.11, lists all renamed "
+                "settings.",
                 detail="its value may not be in force",
             )
