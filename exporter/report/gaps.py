@@ -40,15 +40,17 @@ class Told:
 def not_kept(extent: Extent) -> Iterator[Missing]:
     """Tell what of the time that was asked for the database does not hold."""
     later, earlier = clock(extent.later.total_seconds()), clock(extent.earlier.total_seconds())
+    kinds: frozenset[Kind] = frozenset()
     if extent.is_later_cut:
         told = f"{later} of the {clock(extent.asked_later.total_seconds())} asked for"
         why = f"{told}, and nothing to compare with"
+        kinds = frozenset({Kind.REGRESSION, Kind.SUSPECTED})
     elif extent.is_earlier_cut:
         why = f"{earlier} to compare with, {clock(extent.asked_earlier.total_seconds())} asked for"
     else:
         return
     what = f"the time before {extent.begin:%Y-%m-%d %H:%M} UTC"
-    yield Missing(what, f"the database begins there: {why}")
+    yield Missing(what, f"the database begins there: {why}", kinds)
 
 
 def unknown_limits(history: History, facts: Facts, parallelism: int | None) -> Iterator[Missing]:

@@ -254,7 +254,10 @@ def test_where_the_database_begins_later_than_asked_it_is_said(address: str) -> 
         past.tried(("d", f"r{number}"), "t", start + 2, start + 902, queued_dttm=past.at(start))
     found, text = told(past), report(past).stdout
     compared = told(past, "--since", "1d", "--compare", "2d")
+    gate = report(past, "--fail-on", "regression")
     past.close()
+    assert gate.exit_code == 2
+    assert "--fail-on regression: the time before" in gate.stderr
     begins = f"{past.at(-2 * DAY):%Y-%m-%d %H:%M} UTC"
     assert found["since"] == found["compared_since"] == found["database_begins"]
     assert f"Compared with: nothing, the database begins at {begins}" in text
