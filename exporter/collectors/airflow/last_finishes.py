@@ -31,6 +31,7 @@ class LastFinishes:
     def __init__(self) -> None:
         """Start without having tried any."""
         self._log = structlog.get_logger("exporter.collectors.airflow")
+        self._looked_up: set[str] = set()
         self._alone: set[str] = set()
         """DAGs that were looked up together in vain, and are now one by one."""
         self._too_slow: set[str] = set()
@@ -42,14 +43,17 @@ class LastFinishes:
         """Return the memory with a page more of the `known` DAGs, and without those that went."""
         success = {dag: at for dag, at in memory.last_success.items() if dag in known}
         finish = {dag: at for dag, at in memory.last_finish.items() if dag in known}
-        left = known - finish.keys() - self._too_slow
+        # A run that failed meanwhile tells nothing of an earlier success.
+        left = known - success.keys() - self._looked_up - self._too_slow
         wanted = sorted(dag for dag in left if options.dags.wants(dag))
         page = [dag for dag in wanted if dag not in self._alone][:DAGS_A_PAGE] or wanted[:1]
         for dag, (succeeded, ended) in self._found(page, options, transact).items():
             if succeeded is not None:
                 success[dag] = max(succeeded.timestamp(), success.get(dag, 0.0))
-            # 0 means looked up and never finished: not looked up again, not exposed.
-            finish[dag] = max(ended.timestamp() if ended else 0.0, finish.get(dag, 0.0))
+            if ended is not None:
+                finish[dag] = max(ended.timestamp(), finish.get(dag, 0.0))
+            self._looked_up.add(dag)
+        self._looked_up &= known
         return replace(memory, last_success=success, last_finish=finish)
 
     def _found(self, page: list[str], options: Options, transact: Transact) -> Finishes:

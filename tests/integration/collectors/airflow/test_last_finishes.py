@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -30,6 +31,10 @@ class Source:
         self._engine = engine
         self._finishes = LastFinishes()
         self._memory = Remembered()
+
+    def finish(self, dag: str, at: float) -> None:
+        """Let a run be counted that has failed."""
+        self._memory = replace(self._memory, last_finish={**self._memory.last_finish, dag: at})
 
     def look(self) -> dict[str, float]:
         """Let one sample look; return what is known then."""
@@ -78,6 +83,18 @@ def test_what_fails_by_itself_is_looked_up_again_unless_it_took_too_long(source:
     for _ in range(1 + DAGS_A_PAGE):
         known = source.look()
     assert set(DAGS) - known.keys() == {DAGS[3]}
+    looks = len(source.asked)
+    source.look()
+    assert len(source.asked) == looks
+
+
+def test_a_run_that_fails_before_its_dag_is_looked_up_hides_no_earlier_success(
+    source: Source,
+) -> None:
+    source.finish(DAGS[-1], ENDED.timestamp() + 60)
+    for _ in range(2):
+        known = source.look()
+    assert known == dict.fromkeys(DAGS, ENDED.timestamp())
     looks = len(source.asked)
     source.look()
     assert len(source.asked) == looks
