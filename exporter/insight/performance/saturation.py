@@ -9,6 +9,7 @@ from typing import Final
 from exporter.insight.performance.active_tasks import ActiveTasks, DagUse
 from exporter.insight.performance.findings import LONG_WAIT_SECONDS, OFTEN, Finding, Limits
 from exporter.insight.performance.kind import Kind
+from exporter.insight.performance.quantiles import Sample
 from exporter.insight.performance.tally import Tally
 from exporter.quantities import clock
 
@@ -19,14 +20,7 @@ MOST: Final = 0.5
 def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
     """Tell which pools are full, and whether all of Airflow is."""
     for pool, slots in (limits.pools or {}).items():
-        full = tally.pool_full_share(pool, slots)
-        if full > OFTEN:
-            yield Finding(
-                Kind.SATURATION,
-                f"Pool {pool} is full {full:.0%} of the time",
-                _more_room(tally, pool),
-                detail=f"{slots:,} slot{'' if slots == 1 else 's'}",
-            )
+        yield from _of_pool(tally, pool, slots)
     if limits.parallelism is not None:
         full = tally.all_full_share(limits.parallelism)
         if full > OFTEN:
@@ -36,6 +30,32 @@ def of_saturation(tally: Tally, limits: Limits) -> Iterator[Finding]:
                 "Raise it, with workers and database connections to match.",
                 detail=f"{limits.parallelism:,} queued or running tasks, of all schedulers",
             )
+
+
+def _of_pool(tally: Tally, pool: str, slots: int) -> Iterator[Finding]:
+    told = f"{slots:,} slot{'' if slots == 1 else 's'}"
+    full, waits = tally.pool_full_share(pool, slots), _waits_for(tally, pool, slots)
+    if waits is not None:
+        share = tally.pool_use(pool, slots).full_share
+        yield Finding(
+            Kind.SATURATION,
+            f"Pool {pool} is full {share:.0%} of the time in which it is used",
+            _more_room(tally, pool),
+            waits.total,
+            f"{told}; tasks wait {clock(waits.quantile(0.95))} (p95) from scheduled to queued, "
+            f"{clock(waits.total)} in all",
+        )
+    elif full > OFTEN:
+        text = f"Pool {pool} is full {full:.0%} of the time"
+        yield Finding(Kind.SATURATION, text, _more_room(tally, pool), detail=told)
+
+
+def _waits_for(tally: Tally, pool: str, slots: int) -> Sample | None:
+    """Return how long tries waited for a pool; None where that is not long, or not for it."""
+    waits = tally.pool_waits.get(pool)
+    if waits is None or waits.quantile(0.95) < LONG_WAIT_SECONDS:
+        return None
+    return waits if tally.pool_use(pool, slots).full_share > OFTEN else None
 
 
 def _more_room(tally: Tally, pool: str) -> str:
@@ -73,7 +93,12 @@ def of_scheduling(tally: Tally, active: ActiveTasks, limits: Limits) -> Iterator
     """Tell whether tries wait to be queued although pools, DAGs and parallelism have room."""
     waits = tally.scheduled_waits
     p95 = waits.quantile(0.95)
-    explained = fsum(dag.waits.total for dag in _at_limit(active).values())
+    pools = (_waits_for(tally, *pool) for pool in (limits.pools or {}).items())
+    explained = fsum(
+        each.total
+        for each in (*pools, *(dag.waits for dag in _at_limit(active).values()))
+        if each is not None
+    )
     if p95 < LONG_WAIT_SECONDS or explained > MOST * waits.total or _is_full(tally, limits):
         return
     known = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from exporter.insight.performance.occupancy import FULL, Occupancy, Spans, share_at_least
+from exporter.insight.performance.occupancy import FULL, Occupancy, Spans, Use, share_at_least
 from exporter.insight.performance.past import PastRun, PastTry
 from exporter.insight.performance.quantiles import Sample
 from exporter.insight.performance.runs import Shape, Span, Upstreams, shape
@@ -87,6 +87,8 @@ class Tally:
         """Slots of schedulers' executors: from queued on."""
         self.pools: dict[str, Occupancy] = {}
         """Slots of pools, which are held from queued on as well."""
+        self.pool_waits: dict[str, Sample] = {}
+        """By pool, from scheduled to queued."""
         self.dags: dict[str, DagTotals] = {}
 
     def add_try(self, each: PastTry) -> None:
@@ -108,7 +110,7 @@ class Tally:
         self._add_waits(each)
         self.running.add(each.start, each.end)
         self.held.add(each.held_since, each.end)
-        self._pool(each.pool).add(each.held_since, each.end, each.slots)
+        self._add_to_pool(each)
 
     def add_run(self, run: PastRun, spans: Mapping[str, Span], upstreams: Upstreams | None) -> None:
         """Take in a run with the spans of its tasks, and how they depend on one another."""
@@ -126,6 +128,10 @@ class Tally:
         if slots <= 0 or pool not in self.pools:
             return 0.0
         return share_at_least(self.pools[pool].minutes(), FULL * slots)
+
+    def pool_use(self, pool: str, slots: int) -> Use:
+        """Return how much of the time in which a pool was in use it had no room."""
+        return self.pools[pool].use(slots) if slots > 0 and pool in self.pools else Use()
 
     def all_full_share(self, parallelism: int) -> float:
         """Return in which share of the minutes as many tasks as may were queued or running."""
@@ -167,13 +173,18 @@ class Tally:
             self.untold_tasks.add(name)
         return found
 
-    def _pool(self, name: str | None) -> Occupancy:
-        pool = name or ""
+    def _add_to_pool(self, each: PastTry) -> None:
+        pool = each.pool or ""
         if pool not in self.pools:
             if len(self.pools) >= MAX_NAMES:
                 pool = ""
             self.pools.setdefault(pool, Occupancy(self.periods.split, self.periods.end))
-        return self.pools[pool]
+        self.pools[pool].add(each.held_since, each.end, each.slots)
+        if (wait := each.scheduled_wait) is not None:
+            waits = self.pool_waits.get(pool)
+            if waits is None:
+                waits = self.pool_waits[pool] = Sample(self._chance)
+            waits.add(wait)
 
 
 def _add(task: TaskTotals, outcome: str, seconds: float) -> None:

@@ -181,3 +181,24 @@ def test_a_pool_full_of_what_is_queued_explains_why_others_wait() -> None:
         for each in one_after_another(wait=90.0)
     ]
     assert not [*of_scheduling(of_tries(tries), NOBODY, Limits({"p": 1}, 32))]
+
+
+def test_a_pool_that_is_full_whenever_it_is_used_explains_why_its_tries_wait() -> None:
+    # An hour of 28: seldom full, and yet what they all wait for.
+    tally = of_tries(a_minute(number, wait=90.0) for number in range(60))
+    limits = Limits({"p": 1}, 32)
+    (found,) = of_saturation(tally, limits)
+    assert found.sentence == (
+        "Pool p is full 100% of the time in which it is used: 1 slot; tasks wait 90 s (p95) from "
+        "scheduled to queued, 90.0 min in all"
+    )
+    assert found.seconds == 60 * 90.0
+    assert not [*of_scheduling(tally, NOBODY, limits)]
+
+
+def test_what_waits_in_one_pool_is_not_explained_by_another() -> None:
+    waiting = [a_minute(number, wait=90.0) for number in range(60)]
+    full = [a_minute(number)._replace(pool="full") for number in range(60)]
+    limits = Limits({"p": 16, "full": 1}, 32)
+    assert not [*of_saturation(of_tries([*waiting, *full]), limits)]
+    assert len([*of_scheduling(of_tries([*waiting, *full]), NOBODY, limits)]) == 1

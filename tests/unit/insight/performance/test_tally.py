@@ -77,10 +77,12 @@ def test_more_tasks_and_pools_than_are_told_apart_are_in_the_totals(
     for number in range(5):
         name = f"n{number}"
         tally.add_try(
-            PastTry("d", name, "r", -1, "success", 2100.0, 2110.0, None, 2090.0, name, name, 1)
+            PastTry("d", name, "r", -1, "success", 2100.0, 2110.0, 2080.0, 2090.0, name, name, 1)
         )
     assert len(tally.tasks) == 2
     assert tally.untold_tasks
     assert (tally.tries, tally.seconds) == (5, 50.0)
     assert sum(each.count for each in tally.queue_waits.values()) == 5
     assert len(tally.pools) == len(tally.queue_waits) == 3
+    assert sum(each.count for each in tally.pool_waits.values()) == 5
+    assert tally.pool_waits.keys() == tally.pools.keys()
