@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-STAND_IN = "import os; os.kill(os.getpid(), {})"
+STAND_IN = """
+import os, signal
+if signal.getsignal({0}) is signal.SIG_IGN:
+    # As of what a script started in the background.
+    signal.signal({0}, signal.default_int_handler)
+os.kill(os.getpid(), {0})
+"""
 """Stands in for click, which the command line imports first: a signal comes at that moment."""
 
 

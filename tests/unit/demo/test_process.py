@@ -29,7 +29,8 @@ def processes() -> Iterator[Processes]:
     started = Processes()
     yield started
     started.close(1.0)
-    assert in_group(started.pid) == []
+    # The kernel takes a moment to end what was killed.
+    wait_until(lambda: in_group(started.pid) == [])
 
 
 @pytest.fixture
