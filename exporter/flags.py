@@ -66,9 +66,18 @@ def put(text: str, output: Path | None = None) -> None:
     except BrokenPipeError:
         raise  # The reader has seen enough, such as `head`: click ends without a word.
     except OSError as error:
+        if output is None:
+            _abandon_output()
         where = "the standard output" if output is None else f"--output {output}"
         message = f"{where}: {error.strerror or 'cannot be written'}"
         raise ConfigError(message) from None
+
+
+def _abandon_output() -> None:
+    """Let what is still buffered go nowhere: Python would try again at its end, with status 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _option(name: str) -> Callable[[F], F]:

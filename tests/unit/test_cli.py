@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import signal
 import sqlite3
@@ -136,6 +137,8 @@ def test_a_full_disk_behind_the_standard_output_is_one_sentence(
         ended = subprocess.run(
             [sys.executable, "-m", "exporter", *arguments], cwd=tmp_path,
             stdout=full, stderr=subprocess.PIPE, timeout=120, check=False,
+            # Buffered, as users have it.
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
         )  # fmt: skip
     assert ended.returncode == 2
     sentence = f"{PROGRAM}: the standard output: No space left on device\n"
