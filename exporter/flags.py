@@ -73,6 +73,30 @@ def put(text: str, output: Path | None = None) -> None:
         raise ConfigError(message) from None
 
 
+def access_options(timeout_seconds: int, timeout_help: str) -> Callable[[F], F]:
+    """Offer how a server is asked: what it knows us by, whom we trust there, and for how long."""
+    offered = (
+        click.option(
+            "--token-file", metavar="FILE", type=Path,
+            help="Bearer token for the server, or password of a USER@ in its URL.",
+        ),
+        click.option(
+            "--ca-file", metavar="FILE", type=Path, help="Certificates to verify the server with."
+        ),
+        click.option(
+            "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=timeout_seconds,
+            show_default=True, help=timeout_help,
+        ),
+    )  # fmt: skip
+
+    def offer(command: F) -> F:
+        for option in reversed(offered):
+            command = option(command)
+        return command
+
+    return offer
+
+
 def _abandon_output() -> None:
     """Let what is still buffered go nowhere: Python would try again at its end, with status 120."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

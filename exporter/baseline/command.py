@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from exporter.errors import ExporterError
-from exporter.flags import loaded, put, refuse, settings_options
+from exporter.flags import access_options, loaded, put, refuse, settings_options
 from exporter.logs import Redactor
 
 
@@ -18,12 +18,7 @@ from exporter.logs import Redactor
 @click.option("--prometheus", metavar="URL", help="A Prometheus server: a query a baseline.")
 @click.option("--actuals", metavar="FILE", type=Path, help="A JSON file.")
 @click.option("--airflow", metavar="NAME", help="Which installation Prometheus is asked for.")
-@click.option("--token-file", metavar="FILE", type=Path, help="Bearer token for the server.")
-@click.option("--ca-file", metavar="FILE", type=Path, help="Certificates to verify it with.")
-@click.option(
-    "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=30, show_default=True,
-    help="How long all answers together may take.",
-)  # fmt: skip
+@access_options(30, "How long all answers together may take.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("--strict", is_flag=True, help="Exit 3 when none is missed and one is unknown.")
 @settings_options("config_file", "baselines_file", "metric_prefix")

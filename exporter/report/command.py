@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from exporter.errors import ConfigError, ExporterError
-from exporter.flags import loaded, period, put, refuse, settings_options
+from exporter.flags import access_options, loaded, period, put, refuse, settings_options
 from exporter.insight.performance.kind import Kind
 from exporter.logs import Redactor
 
@@ -34,12 +34,7 @@ from exporter.logs import Redactor
 )  # fmt: skip
 @click.option("--prometheus", metavar="URL", help="A Prometheus server: baselines, memory, rows.")
 @click.option("--airflow", metavar="NAME", help="Which installation Prometheus is asked for.")
-@click.option("--token-file", metavar="FILE", type=Path, help="Bearer token for Prometheus.")
-@click.option("--ca-file", metavar="FILE", type=Path, help="Certificates to verify it with.")
-@click.option(
-    "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=60, show_default=True,
-    help="How long one page of the database, and all answers of Prometheus, may take.",
-)  # fmt: skip
+@access_options(60, "How long one page of the database, and all answers of Prometheus, may take.")
 @settings_options(
     "config_file", "dsn_file", "allow_dsn_command", "airflow_schema", "airflow_home",
     "dag_include", "dag_exclude", "baselines_file", "metric_prefix",

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from exporter.errors import ConfigError, ExporterError
-from exporter.flags import loaded, put, refuse, settings_options
+from exporter.flags import access_options, loaded, put, refuse, settings_options
 from exporter.logs import Redactor
 from exporter.running.tries import ORDERS
 
@@ -28,17 +28,7 @@ def _number(_context: click.Context, parameter: click.Parameter, value: float) -
 
 @click.command()
 @click.option("--url", metavar="URL", help="A running exporter, such as http://worker:10112.")
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=Path,
-    help="Bearer token for it, or password of a USER@ in the URL.",
-)
-@click.option("--ca-file", metavar="FILE", type=Path, help="Certificates to verify it with.")
-@click.option(
-    "--timeout", metavar="SECONDS", type=click.IntRange(1, 3600), default=10, show_default=True,
-    help="How long it may take to answer.",
-)  # fmt: skip
+@access_options(10, "How long it may take to answer.")
 @click.option(
     "--sort", "order", type=click.Choice([*ORDERS]), default="cpu", show_default=True,
     help="What the table is sorted by.",
