@@ -20,7 +20,10 @@ _PROCESSES = ("memory", "cpuacct", "cpu", "pids", UNIFIED)
 # More than any file of the fast tick has, and less than what is no small object to Python.
 _FAST_BYTES = 448
 _FAST_FIGURES = ("cpu", "usage", "peak", "oom_kills")
-_NOTHING = [None] * len(_FAST_FIGURES)
+
+Contents = Sequence[bytes | None]
+"""What the files of the fast figures held, in their order; None where there is none."""
+_NO_CONTENTS: Contents = [None] * len(_FAST_FIGURES)
 
 
 class Fast(NamedTuple):
@@ -33,12 +36,7 @@ class Fast(NamedTuple):
     oom_kills: int | None
 
 
-class _Reading(NamedTuple):
-    """A fast reading, and what it was made of."""
-
-    data: Sequence[bytes | None]
-    values: Sequence[int | None]
-    fast: Fast | None
+_UNKNOWN = Fast(None, None, None, None)
 
 
 class Cgroup:
@@ -54,7 +52,10 @@ class Cgroup:
         """
         self._files = CgroupFiles(homes, descriptors, keep_all=keep_all)
         self._figures = [self._files.figure(name) for name in _FAST_FIGURES]
-        self._last = _Reading(_NOTHING, _NOTHING, None)
+        # Of all cgroups of a version the same objects: they stay in the processor's caches.
+        self._sources = [figure.source for figure in self._figures]
+        self._last: tuple[Contents, Fast | None] = (_NO_CONTENTS, None)
+        """The last reading, and what it was made of; replaced as one, for any thread reads it."""
         self._open: Sequence[int] | None = None
         """Each figure's descriptor, -1 where there is none; None when files must be opened."""
         self._lock = Lock()
@@ -63,15 +64,17 @@ class Cgroup:
     def fast(self) -> Fast | None:
         """Read CPU, memory and kills, one `pread` each; None when the cgroup is gone.
 
+        As long as the CPU used stands still nothing has run, so peak and kills stand still, too:
+        they are read when it moves, and once after each `slow`.
         While a cgroup of version 1 is being removed some figures are None before the others.
         What has not changed is returned as the same object again.
         """
         descriptors = self._open
-        data = None if descriptors is None else _contents(descriptors)
+        data = None if descriptors is None else _contents(descriptors, self._last[0])
         # No lock was held: what was closed meanwhile may have been another file's already.
         if data is None or descriptors is not self._open:
             data = self._opened()
-        before, _, fast = self._last
+        before, fast = self._last
         return fast if data == before else self._made(data)
 
     def slow(self) -> Slow | None:
@@ -80,7 +83,10 @@ class Cgroup:
             if self._closed:
                 return None
             processes = self.pids()
-            return slow(self._files.look(), None if processes is None else len(processes))
+            found = slow(self._files.look(), None if processes is None else len(processes))
+        # Whatever the kernel may have charged to who sleeps is seen by the next tick at the latest.
+        self._open = None
+        return found
 
     def pids(self) -> list[int] | None:
         """Return the processes in it and below, bounded; None when the cgroup is gone."""
@@ -112,30 +118,41 @@ class Cgroup:
             found = [figure.read() for figure in self._figures]
         return [data and data[:_FAST_BYTES] for data in found]
 
-    def _made(self, data: Sequence[bytes | None]) -> Fast | None:
+    def _made(self, data: Contents) -> Fast | None:
         """Make a reading; a file that says the same as the last time is not parsed again."""
-        last = self._last
-        cpu, usage, peak, oom_kills = values = [
-            value if new == old else figure.value(new)
-            for figure, new, old, value in zip(
-                self._figures, data, last.data, last.values, strict=True
-            )
-        ]
-        seconds = None if cpu is None else cpu / self._figures[0].per_unit
-        gone = values == _NOTHING
-        fast = None if gone else Fast(seconds, usage, peak, oom_kills)
-        self._last = _Reading(data, values, fast)
-        return fast
+        before, last = self._last
+        cpu, usage, peak, oom_kills = self._sources
+        seconds, used, highest, killed = last or _UNKNOWN
+        # Written out, for half of a reading's time would go to a loop.
+        if data[0] != before[0]:
+            seconds = cpu.seconds(data[0])
+        if data[1] != before[1]:
+            used = usage.value(data[1])
+        if data[2] != before[2]:
+            highest = peak.value(data[2])
+        if data[3] != before[3]:
+            killed = oom_kills.value(data[3])
+        fast = Fast(seconds, used, highest, killed)
+        known = None if fast == _UNKNOWN else fast
+        self._last = (data, known)
+        return known
 
 
-def _contents(descriptors: Sequence[int]) -> list[bytes | None] | None:
+def _contents(
+    descriptors: Sequence[int], before: Sequence[bytes | None]
+) -> list[bytes | None] | None:
     """Read each file from its beginning; None when one of them fails."""
     cpu, usage, peak, oom_kills = descriptors
     try:
         # Written out: a loop would be a tenth of what all this takes.
+        used = pread(cpu, _FAST_BYTES, 0) if cpu >= 0 else None
+        held = pread(usage, _FAST_BYTES, 0) if usage >= 0 else None
+        if used is not None and used == before[0]:
+            # Nothing has run: nothing took more memory than ever, and nothing was killed.
+            return [used, held, before[2], before[3]]
         return [
-            pread(cpu, _FAST_BYTES, 0) if cpu >= 0 else None,
-            pread(usage, _FAST_BYTES, 0) if usage >= 0 else None,
+            used,
+            held,
             pread(peak, _FAST_BYTES, 0) if peak >= 0 else None,
             pread(oom_kills, _FAST_BYTES, 0) if oom_kills >= 0 else None,
         ]

@@ -7,23 +7,24 @@ from collections.abc import Mapping
 from exporter.kernel.figures import BY_VERSION, Source
 from exporter.kernel.hierarchies import Home
 from exporter.kernel.kept import Descriptors, KeptFile
-from exporter.kernel.parse import field, number
 
 # What a last reading wants after the container has ended. The rest changes seldom: opening it
 # anew is cheaper than 4.6 KB of kernel memory for each.
 _KEPT = frozenset({"memory.stat", "cpu.stat"})
 
 
+_NOWHERE = Source("", "")
+
+
 class Figure:
     """One figure that is read at each tick: its file, and where in it the figure stands."""
 
-    __slots__ = ("_file", "_key", "per_unit")
+    __slots__ = ("_file", "source")
 
-    def __init__(self, file: KeptFile | None, source: Source | None) -> None:
+    def __init__(self, file: KeptFile | None, source: Source) -> None:
         """Take the file and where in it; None where the controller is missing."""
         self._file = file
-        self._key = None if source is None else source.key
-        self.per_unit = 1.0 if source is None else source.per_unit
+        self.source = source
 
     @property
     def descriptor(self) -> int | None:
@@ -33,12 +34,6 @@ class Figure:
     def read(self) -> bytes | None:
         """Return the file's content, opened where need be."""
         return None if self._file is None else self._file.read()
-
-    def value(self, data: bytes | None) -> int | None:
-        """Return the figure in the file's unit."""
-        if data is None:
-            return None
-        return number(data) if self._key is None else field(data, self._key)
 
 
 class CgroupFiles:
@@ -56,7 +51,7 @@ class CgroupFiles:
     def figure(self, name: str) -> Figure:
         """Return the reader of one figure, its file kept open."""
         if (source := self.source(name)) is None:
-            return Figure(None, None)
+            return Figure(None, _NOWHERE)
         path = f"{self.homes[source.controller].directory}/{source.file}"
         return Figure(self._file(path, kept=True), source)
 
@@ -122,12 +117,9 @@ class Look:
     def value(self, name: str) -> int | None:
         """Return a figure in the file's unit."""
         source = self._files.source(name)
-        data = None if source is None else self.data(source.controller, source.file)
-        if source is None or data is None:
-            return None
-        return number(data) if source.key is None else field(data, source.key)
+        return source and source.value(self.data(source.controller, source.file))
 
     def seconds(self, name: str) -> float | None:
         """Return a figure that is a time."""
-        source, value = self._files.source(name), self.value(name)
-        return None if source is None or value is None else value / source.per_unit
+        source = self._files.source(name)
+        return source and source.seconds(self.data(source.controller, source.file))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from exporter.kernel.parse import field, number
+
 
 class Source(NamedTuple):
     """Where one figure stands."""
@@ -14,6 +16,17 @@ class Source(NamedTuple):
     """The key in a flat-keyed file; None where the file is one number."""
     per_unit: float = 1
     """Divide by this for seconds or bytes."""
+
+    def value(self, data: bytes | None) -> int | None:
+        """Return the figure in the file's unit, from the file's content."""
+        if data is None:
+            return None
+        return number(data) if self.key is None else field(data, self.key)
+
+    def seconds(self, data: bytes | None) -> float | None:
+        """Return a figure that is a time."""
+        value = self.value(data)
+        return None if value is None else value / self.per_unit
 
 
 class Figures(NamedTuple):

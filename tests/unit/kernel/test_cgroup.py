@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.kernel.cgroup import Cgroup, Fast
+from exporter.kernel.cgroup_files import CgroupFiles
 from exporter.kernel.figures import BY_VERSION
 from exporter.kernel.hierarchies import Home, found_hierarchies, hierarchies_seen_by
 from exporter.kernel.kept import Descriptors, KeptFile
 from exporter.kernel.membership import UNIFIED
 from exporter.kernel.slow import Pressure, Slow
+from tests.support.require import require
 from tests.unit.kernel.hostile import SEEDS, contents
 from tests.unit.kernel.kernel import real_cgroup, remove
 from tests.unit.kernel.layouts import LAYOUTS, PLACES, cid, hierarchies
@@ -292,6 +294,31 @@ def test_a_real_cgroup_counts_the_work_done_in_it_until_it_is_removed(descriptor
         assert len(descriptors) == 0
 
 
+def test_the_peak_of_a_real_cgroup_is_the_kernels_after_each_step(descriptors):
+    program = (
+        "import sys\nheld = []\nfor line in sys.stdin:\n"
+        "    held.append(bytearray(int(line)))\n    print(flush=True)\n"
+    )
+    with real_cgroup() as (path, directories):
+        cgroup = Cgroup(found_hierarchies().at(path), descriptors)
+        require(cgroup.fast().memory_usage_bytes is not None, "no memory controller here")
+        child = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for directory in directories:
+            (directory / "cgroup.procs").write_text(str(child.pid))
+        told = CgroupFiles(found_hierarchies().at(path), descriptors, keep_all=False).look
+        for size in (1, 5_000_000, 100, 20_000_000):
+            child.stdin.write(b"%d\n" % size)
+            child.stdin.flush()
+            child.stdout.readline()
+            # A page may be charged between two readings, not a step.
+            assert abs(cgroup.fast().memory_peak_bytes - told().value("peak")) < 500_000
+            assert cgroup.fast().memory_peak_bytes > size
+        child.communicate()
+        cgroup.close()
+
+
 @settings(max_examples=500)
 @given(st.lists(SEEDS, min_size=1, max_size=3), st.sampled_from([1, 2]))
 def test_no_tree_raises_whatever_its_files_hold(tmp_path_factory, seeds, version):
@@ -335,28 +362,77 @@ def opened_path(descriptor: int) -> str:
     return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
 
-def test_a_tick_reads_each_file_once_and_opens_nothing(descriptors, monkeypatch):
-    cgroup = Cgroup(hierarchies("docker-systemd").at(V2), descriptors)
+@pytest.fixture
+def files_read(monkeypatch) -> list[str]:
+    """The names of the files that ticks read, in their order."""
+    names: list[str] = []
+
+    def read(descriptor: int, *rest: int) -> bytes:
+        names.append(Path(opened_path(descriptor)).name)
+        return os.pread(descriptor, *rest)
+
+    monkeypatch.setattr("exporter.kernel.cgroup.pread", read)
+    return names
+
+
+def test_a_tick_reads_each_file_once_and_opens_nothing(writable, files_read, monkeypatch):
+    directory, cgroup = writable
+    names = ["cpu.stat", "memory.current", "memory.peak", "memory.events"]
+    for name in names:
+        (directory / name).write_text("1\n")
     cgroup.fast()
-    calls = []
-    monkeypatch.setattr(
-        "exporter.kernel.cgroup.pread",
-        lambda *given: calls.append(opened_path(given[0])) or os.pread(*given),
-    )
     monkeypatch.setattr(os, "open", None)
+    (directory / "cpu.stat").write_text("2\n")
     cgroup.fast()
-    assert [Path(path).name for path in calls] == [
-        "cpu.stat",
-        "memory.current",
-        "memory.peak",
-        "memory.events",
-    ]
+    assert files_read == names
+
+
+def test_while_nothing_has_run_neither_peak_nor_kills_are_read(writable, files_read):
+    directory, cgroup = writable
+    (directory / "cpu.stat").write_text("usage_usec 1000000\n")
+    (directory / "memory.current").write_text("5\n")
+    (directory / "memory.peak").write_text("7\n")
+    (directory / "memory.events").write_text("oom_kill 0\n")
+    first = cgroup.fast()
+    assert cgroup.fast() is first
+    # The kernel may take memory back from who sleeps.
+    (directory / "memory.current").write_text("4\n")
+    assert cgroup.fast() == Fast(1.0, 4, 7, 0)
+    assert files_read == ["cpu.stat", "memory.current"] * 2
+    (directory / "cpu.stat").write_text("usage_usec 1000001\n")
+    (directory / "memory.peak").write_text("8\n")
+    (directory / "memory.events").write_text("oom_kill 1\n")
+    assert cgroup.fast() == Fast(1.000001, 4, 8, 1)
+    cgroup.close()
+
+
+def test_after_the_details_all_is_read_once_though_nothing_has_run(writable):
+    directory, cgroup = writable
+    (directory / "cpu.stat").write_text("usage_usec 1000000\n")
+    (directory / "memory.peak").write_text("7\n")
+    assert cgroup.fast() == Fast(1.0, None, 7, None)
+    (directory / "memory.peak").write_text("8\n")
+    assert cgroup.fast() == Fast(1.0, None, 7, None)
+    cgroup.slow()
+    assert cgroup.fast() == Fast(1.0, None, 8, None)
+    cgroup.close()
+
+
+def test_without_a_figure_of_cpu_all_is_read_at_each_tick(writable):
+    directory, cgroup = writable
+    for peak in (7, 8, 9):
+        (directory / "memory.peak").write_text(f"{peak}\n")
+        assert cgroup.fast() == Fast(None, None, peak, None)
     cgroup.close()
 
 
 def test_what_has_not_changed_is_the_same_object_and_what_has_is_seen(writable):
     directory, cgroup = writable
-    (directory / "cpu.stat").write_text("usage_usec 1000000\n")
+
+    def runs(microseconds: int) -> None:
+        (directory / "cpu.stat").write_text(f"usage_usec {microseconds}\n")
+
+    runs(1_000_000)
     (directory / "memory.current").write_text("5\n")
     (directory / "memory.events").write_text("oom 0\noom_kill 0\n")
     first = cgroup.fast()
@@ -364,14 +440,16 @@ def test_what_has_not_changed_is_the_same_object_and_what_has_is_seen(writable):
     assert cgroup.fast() is first
     (directory / "memory.current").write_text("6\n")
     assert cgroup.fast() == Fast(1.0, 6, None, 0)
+    runs(2_000_000)
     (directory / "memory.events").write_text("oom 1\noom_kill 1\n")
-    assert cgroup.fast() == Fast(1.0, 6, None, 1)
+    assert cgroup.fast() == Fast(2.0, 6, None, 1)
     (directory / "memory.current").write_text("-6\n")
-    assert cgroup.fast() == Fast(1.0, None, None, 1)
+    assert cgroup.fast() == Fast(2.0, None, None, 1)
+    runs(3_000_000)
     (directory / "memory.peak").write_text("7\n")
     assert cgroup.fast().memory_peak_bytes is None
     cgroup.slow()
-    assert cgroup.fast() == Fast(1.0, None, 7, 1)
+    assert cgroup.fast() == Fast(3.0, None, 7, 1)
     cgroup.close()
 
 
