@@ -91,11 +91,14 @@ def _containers(docker: DockerEngine, directory: Path, count: int) -> None:
     pids = [min(process_ids(of["cpuacct"].directory) or [0]) for of in homes]
     states = _states(pids)
     readers = _readers(directory, homes, states)
-    c, ours = readers["nothing changed"].values()
+    c = readers["nothing changed"]["c"]
     with _collector(docker, count) as (collector, clock):
         ticks = _ticks(collector, clock, states, c)
     _stats_api(docker, ids[:STATS_CONTAINERS], c)
-    print(f"goal, the same files: {_verdict(ours.best / c.best, READER_GOAL)} x C")
+    print("goal, a fast reading beside C's of all four files:")
+    for state, cost in readers.items():
+        ratio = cost["ours"].best / cost["c"].best
+        print(f"  {state}: {_verdict(ratio, READER_GOAL)} x C")
     print(f"goal, 1,000 containers each second, extrapolated from {count}, % of a core:")
     for state, (sample, whole) in ticks.items():
         alone = readers[state]["c"].best
@@ -136,7 +139,8 @@ def _readers(
         }
     for state, cost in found.items():
         _line(f"C, {state}: kept descriptors, pread, one pass", cost["c"])
-        _line(f"ours, {state}: Cgroup.fast(), the same files", cost["ours"], cost["c"])
+        # Where nothing has run it leaves two of the files alone.
+        _line(f"ours, {state}: Cgroup.fast(), the same figures", cost["ours"], cost["c"])
     naive = costs({"": timed(lambda: [_parsed(path) for path in files])}, TURNS)[""]
     _line("Python: open, read, parse all", naive.each(count), found["nothing changed"]["c"])
     for each in cgroups:

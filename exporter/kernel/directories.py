@@ -27,3 +27,15 @@ def is_directory(path: str) -> bool:
         return S_ISDIR(os.lstat(path).st_mode)
     except OSError:
         return False
+
+
+def link_count(directory: str) -> int | None:
+    """Return how many links lead to a directory: two, and one of each directory below it.
+
+    None if there is no such directory, or its file system does not count so.
+    """
+    try:
+        found = os.lstat(directory)
+    except OSError:
+        return None
+    return found.st_nlink if S_ISDIR(found.st_mode) and found.st_nlink > 1 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from exporter.kernel.directories import child_names, is_directory
+from exporter.kernel.directories import child_names, is_directory, link_count
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
 from exporter.kernel.layout import Place, identified, possible_paths
 from exporter.kernel.membership import UNIFIED
@@ -30,6 +30,8 @@ class Tree:
         self._parents: set[str] = set()
         self._below: dict[str, dict[str, Place | None]] = {}
         """By parent and name of a directory, which container it is."""
+        self._links: dict[str, int | None] = {}
+        """How many links each parent had when it was last looked through."""
         self._scanned: frozenset[Place] = frozenset()
 
     @property
@@ -37,19 +39,26 @@ class Tree:
         """Return the cgroups below which containers were seen."""
         return frozenset(self._parents)
 
-    def scan(self) -> frozenset[Place]:
+    def scan(self, *, again: bool = False) -> frozenset[Place]:
         """Return the containers below the known parents; a parent that is gone is forgotten.
 
-        It is the same object again as long as none came and none went.
+        It is the same object again as long as none came and none went. A parent with as many
+        directories as before is looked through only `again`: who knows that a container has
+        ended asks for that, for another may have come in its place.
         """
         below = {}
         for parent in self.parents:
-            if (names := self._names(parent)) is None:
+            links = self._link_count(parent)
+            if links is not None and links == self._links.get(parent) and not again:
+                below[parent] = self._below[parent]
+            elif (names := self._names(parent)) is None:
                 self._parents.discard(parent)
             else:
                 below[parent] = self._identified(parent, names)
+            self._links[parent] = links
         if below != self._below:
             self._below = below
+            self._links = {parent: self._links[parent] for parent in below}
             found = (place for places in below.values() for place in places.values())
             self._scanned = frozenset(place for place in found if place is not None)
         return self._scanned
@@ -83,6 +92,8 @@ class Tree:
                 place = identified(path)
                 if directory is not None and place is not None and is_directory(directory):
                     self._parents.add(parent)
+                    # It may have come in the place of one that has ended.
+                    self._links.pop(parent, None)
                     return place
         return None
 
@@ -96,6 +107,10 @@ class Tree:
         directory = self._directory(path)
         # One more than the bound tells that there are more.
         return None if directory is None else child_names(directory, MOST_DIRECTORIES + 1)
+
+    def _link_count(self, path: str) -> int | None:
+        directory = self._directory(path)
+        return None if directory is None else link_count(directory)
 
     def _directory(self, path: str) -> str | None:
         home = None if self._hierarchy is None else self._hierarchy.home(path)

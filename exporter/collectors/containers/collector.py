@@ -55,6 +55,7 @@ class ContainersCollector(Collector):
         self._begun = False
         self._parents = Parents(tree.parent, descriptors)
         self._shown = Shown(names)
+        self._found: Mapping[str, Found] = {}
         self._members: dict[str, Member] = {}
         self._ended: list[Member] = []
         self._early: dict[str, Member] = {}
@@ -70,19 +71,16 @@ class ContainersCollector(Collector):
             member = self._members.get(told.id) or self._early.get(told.id)
             if member is None:
                 member = self._early[told.id] = self._opened(found)
-                member.read()
             self._names.introduce(member, told)
 
     def sample(self) -> Batch:
         """Read every container there is."""
         self._begin()
         now = self._clock.monotonic()
-        found = self._tree.found(now)
-        beside = not found
-        if beside:
-            found = self._siblings.found()
-        self._join(found)
-        self._read(found, now)
+        beside = not self._look(now)
+        self._ended = [
+            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
+        ]
         due = now >= self._details_at
         if due:
             self._details_at = now + self._options.details_interval_seconds
@@ -91,7 +89,7 @@ class ContainersCollector(Collector):
         changed = self._shown.update(self._members.values(), self._ended, now)
         usage = [*self._shown.usage(), *self._parents.samples()]
         if self._last_resort is not None:
-            self._last_resort.update(found.keys(), now)
+            self._last_resort.update(self._members.keys(), now)
             usage += self._last_resort.samples()
         sets: dict[str, list[Sample]] = {"usage": usage}
         # Half a dozen series each, that change seldom.
@@ -122,38 +120,55 @@ class ContainersCollector(Collector):
         if pids:
             # The first process is the container's init: with it the others end, too.
             self._exits.watch(min(pids), member.read)
+        member.read()
         return member
 
-    def _join(self, found: Mapping[str, Found]) -> None:
+    def _look(self, now: float) -> bool:
+        """Read all that there are; tell whether any is in our own tree."""
+        # What is started meanwhile waits for the next sample: this one has not seen it.
         with self._lock:
-            early, self._early = self._early, {}
-            for name, each in found.items():
-                if name not in self._members:
-                    opened = early.pop(name) if name in early else self._opened(each)
-                    self._members[name] = opened
-            # Started and ended since the last sample.
-            self._members.update(
-                (name, each) for name, each in early.items() if name not in self._members
-            )
+            found = self._tree.found(now)
+            self._join(found or self._siblings.found(), now)
+        self._parents.read()
+        if self._read(now) and found:
+            with self._lock:
+                self._join(self._tree.found(now, again=True), now)
+        self._parents.update()
+        return bool(found)
 
-    def _read(self, found: Mapping[str, Found], now: float) -> None:
-        living = list(self._members.values())
-        seconds = self._parents.read({member.place.parent for member in living})
-        for member in living:
-            if not member.read():
-                self._end(member, now)
+    def _join(self, found: Mapping[str, Found], now: float) -> None:
+        """Open those that have come, and end those that are gone."""
+        early, self._early = self._early, {}
+        # Most ticks find what the tick before has found.
+        if found is self._found and not early and len(found) == len(self._members):
+            return
+        self._found = found
+        for name, each in found.items():
+            if name not in self._members:
+                self._take(early.pop(name) if name in early else self._opened(each))
+        # Started and ended since the last sample.
+        for member in early.values():
+            self._take(member)
         for name in self._members.keys() - found.keys():
+            self._members[name].read()
             self._end(self._members[name], now)
-        # With those that have just ended, by their final readings.
-        self._parents.update(seconds, living)
-        self._ended = [
-            each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
-        ]
+
+    def _take(self, member: Member) -> None:
+        self._members[member.place.container_id] = member
+        self._parents.begin(member)
+
+    def _read(self, now: float) -> bool:
+        """Read them; tell whether any has ended."""
+        ended = [member for member in self._members.values() if not member.read()]
+        for member in ended:
+            self._end(member, now)
+        return bool(ended)
 
     def _end(self, member: Member, now: float) -> None:
-        if self._members.pop(member.place.container_id, None) is not None:
-            member.end(now)
-            self._ended.append(member)
+        del self._members[member.place.container_id]
+        member.end(now)
+        self._parents.end(member)
+        self._ended.append(member)
 
     def _trouble(self, *, beside: bool) -> str | None:
         if (trouble := self._names.trouble) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from exporter import catalogue
 from exporter.collectors.containers.leftover import Leftover, parent_class
@@ -14,8 +14,38 @@ from exporter.kernel.kept import Descriptors
 from exporter.samples import Sample
 
 
+class Parent:
+    """One parent that holds nothing but containers."""
+
+    def __init__(self, kind: str, cgroup: Cgroup, books: Leftover) -> None:
+        """Take its cgroup; nothing is read yet."""
+        self.kind = kind
+        """The class that `parent_class` told."""
+        self.books = books
+        self.members: set[Member] = set()
+        """Its living containers."""
+        self._cgroup = cgroup
+        self._seconds: float | None = None
+
+    def read(self) -> bool:
+        """Read the CPU used by all that it ever held; tell whether it is still there."""
+        reading = self._cgroup.fast()
+        self._seconds = None if reading is None else reading.cpu_seconds
+        return self._seconds is not None
+
+    def update(self) -> None:
+        """Bring the books up to date with readings of its containers made after its own."""
+        if self._seconds is not None:
+            living = sum(member.cpu_seconds for member in self.members)
+            self.books.update(self._seconds, living)
+
+    def close(self) -> None:
+        """Release what is kept open."""
+        self._cgroup.close()
+
+
 class Parents:
-    """The books of every parent that holds nothing but containers."""
+    """Every parent that holds nothing but containers, and what those that are gone had left."""
 
     def __init__(
         self, homes: Callable[[str], Mapping[str, Home]], descriptors: Descriptors
@@ -23,50 +53,48 @@ class Parents:
         """Take who knows the directories of a path."""
         self._homes = homes
         self._descriptors = descriptors
-        self._cgroups: dict[str, Cgroup] = {}
-        self._books: dict[str, Leftover] = {}
+        self._known: dict[str, Parent] = {}
         self._closed: dict[str, float] = defaultdict(float)
-        """By class, what parents that are gone had left."""
+        """CPU seconds by class."""
         self._looked = False
 
-    def read(self, paths: Iterable[str | None]) -> dict[str, float]:
-        """Return the CPU seconds of each parent; to be read before its containers are."""
-        wanted = {path for path in paths if path is not None and parent_class(path) is not None}
-        for path in wanted - self._cgroups.keys():
-            self._cgroups[path] = Cgroup(self._homes(path), self._descriptors)
-        seconds = {}
-        for path, cgroup in list(self._cgroups.items()):
-            reading = cgroup.fast()
-            if reading is not None and reading.cpu_seconds is not None:
-                seconds[path] = reading.cpu_seconds
-            elif path not in wanted:
-                self._close(path)
-        return seconds
+    def begin(self, member: Member) -> None:
+        """Take a container that has come."""
+        path = member.place.parent
+        if path is None or (kind := parent_class(path)) is None:
+            return
+        if path not in self._known:
+            # A pod that was not there at the first look has nothing before our time.
+            books = Leftover(is_new=self._looked and kind == "pod")
+            cgroup = Cgroup(self._homes(path), self._descriptors)
+            self._known[path] = Parent(kind, cgroup, books)
+        self._known[path].members.add(member)
 
-    def update(self, seconds: Mapping[str, float], members: Iterable[Member]) -> None:
-        """Bring the books up to date with the containers' readings, made after the parents'."""
-        living: dict[str, dict[str, float]] = {path: {} for path in seconds}
-        for member in members:
-            if member.place.parent in living:
-                living[member.place.parent][member.place.container_id] = member.cpu_seconds
-        for path, containers in living.items():
-            if path in self._books:
-                self._books[path].update(seconds[path], containers)
-            else:
-                # A pod that was not there at the first look has nothing before our time.
-                is_new = self._looked and parent_class(path) == "pod"
-                self._books[path] = Leftover(seconds[path], containers, is_new=is_new)
+    def end(self, member: Member) -> None:
+        """Take the last reading of a container that has ended."""
+        parent = self._known.get(member.place.parent or "")
+        if parent is not None:
+            parent.members.discard(member)
+            parent.books.end(member.cpu_seconds)
+
+    def read(self) -> None:
+        """Read every parent; to be done before its containers are read."""
+        for path, parent in list(self._known.items()):
+            if not parent.read() and not parent.members:
+                del self._known[path]
+                parent.close()
+                self._closed[parent.kind] += parent.books.seconds
+
+    def update(self) -> None:
+        """Bring all books up to date, after the containers have been read."""
+        for parent in self._known.values():
+            parent.update()
         self._looked = True
 
     def samples(self) -> Iterator[Sample]:
         """Make a sample for each class of parents."""
         totals = self._closed.copy()
-        for path, books in self._books.items():
-            totals[str(parent_class(path))] += books.seconds
-        for name, seconds in totals.items():
-            yield Sample(catalogue.CONTAINER_UNATTRIBUTED_CPU, (name,), seconds)
-
-    def _close(self, path: str) -> None:
-        self._cgroups.pop(path).close()
-        if (books := self._books.pop(path, None)) is not None:
-            self._closed[str(parent_class(path))] += books.seconds
+        for parent in self._known.values():
+            totals[parent.kind] += parent.books.seconds
+        for kind, seconds in totals.items():
+            yield Sample(catalogue.CONTAINER_UNATTRIBUTED_CPU, (kind,), seconds)

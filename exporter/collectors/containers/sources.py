@@ -41,10 +41,13 @@ class HostTree:
         self._known: dict[str, Found] = {}
         self._lock = threading.Lock()
 
-    def found(self, now: float) -> Mapping[str, Found]:
-        """Return the containers by id; `now` is monotonic."""
+    def found(self, now: float, *, again: bool = False) -> Mapping[str, Found]:
+        """Return the containers by id; `now` is monotonic.
+
+        What came in the place of one that has ended is seen `again`, or within `WALK_SECONDS`.
+        """
         with self._lock:
-            places = self._tree.scan()
+            places = self._tree.scan(again=again)
             if now >= self._walk_at:
                 self._walk_at = now + WALK_SECONDS
                 places |= self._tree.walk()

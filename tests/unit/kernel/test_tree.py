@@ -63,6 +63,40 @@ def test_a_scan_is_the_same_object_until_somebody_comes_or_goes(tree, root):
     assert tree.scan() == first
     second = tree.scan()
     assert tree.scan() is second
+    (root / "docker" / ID).rmdir()
+    assert ids(tree.scan()) == set()
+
+
+def test_who_came_in_the_place_of_another_is_seen_by_who_looks_again(tree, root):
+    tree.walk()
+    tree.scan()
+    (root / "docker" / ID).rename(root / "docker" / OTHER)
+    assert ids(tree.scan(again=True)) == {OTHER}
+    assert ids(tree.scan()) == {OTHER}
+
+
+def test_who_came_in_the_place_of_another_and_was_found_by_id_is_seen(tree, root):
+    tree.walk()
+    tree.scan()
+    (root / "docker" / ID).rename(root / "docker" / OTHER)
+    assert tree.find(OTHER, ["/docker"]) is not None
+    assert ids(tree.scan()) == {OTHER}
+
+
+def test_a_parent_with_as_many_directories_as_before_is_not_looked_through(tree, monkeypatch):
+    monkeypatch.setattr(module, "link_count", lambda _: 3)
+    tree.walk()
+    tree.scan()
+    looked = []
+    monkeypatch.setattr(module, "child_names", lambda *given: looked.append(given))
+    assert ids(tree.scan()) == {ID}
+    assert looked == []
+
+
+def test_where_directories_are_not_counted_by_links_each_scan_looks(tree, root, monkeypatch):
+    tree.walk()
+    tree.scan()
+    monkeypatch.setattr(module, "link_count", lambda _: None)
     (root / "docker" / ID).rename(root / "docker" / OTHER)
     assert ids(tree.scan()) == {OTHER}
 

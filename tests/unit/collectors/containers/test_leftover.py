@@ -25,40 +25,47 @@ steps = st.lists(
 def test_readings_and_what_is_left_make_the_parents_counter(steps, before):
     """Containers use CPU, start and end; some end after our last reading, some are never seen."""
     used: dict[str, float] = {}
-    parent, told, last = before, 0.0, {}
-    books = Leftover(parent, {})
+    parent, told, read = before, 0.0, {}
+    books = Leftover()
+    books.update(parent, 0.0)
     for growth, ending, unseen, caught in steps:
         for name, seconds in growth.items():
             used[name] = used.get(name, 0.0) + seconds
             parent += seconds
         parent += unseen
         ended = ending & used.keys()
-        living = {name: seconds for name, seconds in used.items() if name not in ended}
+        read |= {name: used[name] for name in used if caught or name not in ended}
         for name in ended:
-            final = used.pop(name)
-            if caught:
-                living[name] = final
-                last[name] = final
-        last.update(living)
-        books.update(parent, living)
-        told += sum(last.pop(name) for name in ended if name in last)
-        if caught:
-            books.update(parent, {name: living[name] for name in used})
+            del used[name]
+            told += read.get(name, 0.0)
+            books.end(read.pop(name, 0.0))
+        books.update(parent, sum(read.values()))
     counted = told + sum(used.values()) + books.seconds
     assert counted == pytest.approx(parent - before, abs=1e-6)
 
 
 def test_it_never_falls_though_a_parent_is_read_before_its_containers():
-    books = Leftover(10.0, {"a": 1.0})
-    books.update(13.0, {"a": 2.0})
+    books = Leftover()
+    books.update(10.0, 1.0)
+    books.update(13.0, 2.0)
     assert books.seconds == 2.0
-    books.update(13.0, {"a": 2.5})
+    books.update(13.0, 2.5)
     assert books.seconds == 2.0
 
 
 def test_of_a_new_parent_nothing_was_before_our_time():
-    assert Leftover(3.0, {"a": 1.0}, is_new=True).seconds == 2.0
-    assert Leftover(3.0, {"a": 1.0}).seconds == 0.0
+    for is_new, expected in ((True, 2.0), (False, 0.0)):
+        books = Leftover(is_new=is_new)
+        books.update(3.0, 1.0)
+        assert books.seconds == expected
+
+
+def test_what_ended_before_the_first_look_at_its_parent_was_read_all_the_same():
+    books = Leftover()
+    books.end(1.0)
+    books.update(3.0, 1.0)
+    books.update(4.0, 1.0)
+    assert books.seconds == 1.0
 
 
 @pytest.mark.parametrize(
