@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -78,11 +79,12 @@ class PushedTries(Collector):
             self._first = False
 
     def _ended(self, now: float) -> Mapping[TryId, Waiting]:
-        known = self._account.tries
+        """Return the tries of which pushes now tell an end, or a worse one than they did."""
+        known, new = self._account.tries, Waiting("", None, now)
         return {
-            on: Waiting(state, None, now)
+            on: replace(before, outcome=state)
             for on, state in self._book.states().items()
-            if on not in known.waiting and on not in known.settled
+            if on not in known.settled and (before := known.waiting.get(on, new)).outcome != state
         }
 
     def _claims(self) -> Iterator[tuple[TryId, Claim]]:

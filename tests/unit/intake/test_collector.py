@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from exporter import catalogue
 from exporter.intake.collector import SETTLED_SECONDS, PushedTries
 from exporter.rows.account import Terms
@@ -96,6 +99,26 @@ def test_a_claim_without_a_state_waits_for_one() -> None:
     world.claim(4)
     world.sample()
     assert world.rows_after(GRACE) == 5
+
+
+@given(
+    st.permutations(["success", "skipped", "up_for_retry", "failed"]),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_the_worst_end_that_is_told_within_the_grace_holds_in_whatever_order(
+    states: list[str], pauses: list[bool]
+) -> None:
+    world = World()
+    for state, pause in zip(states, [False, *pauses], strict=True):
+        if pause:
+            world.sample()
+            world.restart()
+            world.time.pass_seconds(GRACE / 4)
+        world.claim(5, state)
+    world.sample()
+    world.time.pass_seconds(GRACE)
+    batch = world.sample()
+    assert (rows(batch), rows(batch, catalogue.ROWS_FAILED_TRY)) == (0, 5)
 
 
 def test_a_restart_at_any_moment_counts_once() -> None:
