@@ -25,7 +25,7 @@ MAX_AT_ONCE = 256
 """Pushes in one transaction."""
 _TICK_SECONDS = 1.0
 """How often uses that wait for their DAG are looked at."""
-_EXPIRY_SECONDS = 60.0
+_EXPIRY_SECONDS = 10.0
 """How often claims that nobody counts are looked at."""
 _STOP_SECONDS = 0.3
 

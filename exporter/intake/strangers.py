@@ -7,6 +7,7 @@ are not refused at once; but nobody may fill the book with names of his own maki
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from exporter.rows.claim import TryId
 
@@ -32,13 +33,14 @@ class Strangers:
         return True
 
     def overdue(self, booked: Iterable[TryId], now: float) -> list[TryId]:
-        """Judge all that is in the book, whoever let it in; return those who stayed too long.
+        """Judge all that is in the book, whoever let it in; return those who must go.
 
-        Some came while nobody could tell which DAGs there are, or before a restart.
+        Some came while nobody could tell which DAGs there are, or before a restart: of these,
+        too, the first ones alone have a place, and the others go at once.
         """
         strangers = {
             on: self._since.get(on, now) for on in booked if self._knows(on.dag_id) is False
         }
-        gone = {on for on, since in strangers.items() if now - since > STAY_SECONDS}
-        self._since = {on: since for on, since in strangers.items() if on not in gone}
-        return [*gone]
+        staying = (on for on, since in strangers.items() if now - since <= STAY_SECONDS)
+        self._since = {on: strangers[on] for on in islice(staying, MAX_STRANGERS)}
+        return [on for on in strangers if on not in self._since]

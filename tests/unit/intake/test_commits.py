@@ -223,6 +223,21 @@ def test_claims_from_before_anybody_knew_the_dags_are_judged_as_soon_as_somebody
     assert intake.book.ids() == [on(4), on(5)]
 
 
+def test_invented_claims_from_before_anybody_knew_the_dags_keep_nobody_out_once_somebody_does(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.intake.strangers.MAX_STRANGERS", 1)
+    monkeypatch.setattr("exporter.rows.book.MAX_CLAIMS", 3)
+    known: list[str] = []
+    intake = make(knows=lambda dag_id: dag_id in known if known else None)
+    assert [intake.push(claim(number, dag_id="x")) for number in (1, 2, 3)] == [True] * 3
+    assert intake.push(claim(4)) is False
+    known.append("etl")
+    intake.committer._expiry_due = 0.0
+    assert intake.push(claim(4))
+    assert intake.book.ids() == [on(1)._replace(dag_id="x"), on(4)]
+
+
 def test_strangers_that_were_restored_take_their_places_and_go_as_others_do(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
