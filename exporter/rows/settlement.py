@@ -22,7 +22,7 @@ class Limits:
     grace_seconds: float = 10.0
     """How long a counted try waits for claims."""
     xcom_patience_seconds: float = 60.0
-    """How long it waits for its XCom to be read."""
+    """How long it waits for an XCom that cannot be read."""
     settled_seconds: float = 3600.0
     """How long a late claim on it still finds it."""
     max_settled: int = 50_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,7 +31,7 @@ from exporter.rows.account import (
 )
 from exporter.rows.book import ClaimBook
 from exporter.rows.claim import Claim, TryId
-from exporter.rows.settlement import Waiting
+from exporter.rows.settlement import Limits, Waiting
 from exporter.rows.stages import Placing
 from exporter.rows.tasks import TaskName
 from exporter.samples import Labels, Sample
@@ -71,7 +72,8 @@ class Rows:
         self._book = book
         self._clock = clock
         self._log = structlog.get_logger("exporter.collectors.airflow")
-        self._xcom_good = True
+        self._failing_since: float | None = None
+        """Monotonic seconds of the first of the last readings of XCom, all of which failed."""
         self._tags: Tags = {}
         self._used: Mapping[TryId, tuple[Claim, ...]] = {}
         self._basis: tuple[object, ...] = ()
@@ -89,9 +91,10 @@ class Rows:
         self._book.expire(now)
         self._tags = self._tags if seen.tags is None else seen.tags
         placing = Placing(options.rules.tasks, self._tags)
-        terms = Terms(placing, options.row_limits, options.dags.wants)
-        finished = {**account.tries.waiting, **_waiting(seen.finished, now, terms)}
+        wanted = options.dags.wants
+        finished = {**account.tries.waiting, **_waiting(seen.finished, now, wanted)}
         told, skipped = self._told(finished, options, transact)
+        terms = Terms(placing, self._limits(options.row_limits), wanted)
         self._next_basis = (seen.tasks, self._tags, options.rules, options.dags)
         moved = not _same(self._basis, self._next_basis)
         active = seen.tasks if moved else ()
@@ -138,12 +141,20 @@ class Rows:
                 told[on] = replace(each, told=found.claims.get(key, ()) if is_own else ())
         return told, found.skipped
 
+    def _limits(self, limits: Limits) -> Limits:
+        """Return them as they are now: what waits for its turn alone is read, however long."""
+        patience, since = limits.xcom_patience_seconds, self._failing_since
+        if since is not None and self._clock.monotonic() - since >= patience:
+            return limits
+        return replace(limits, xcom_patience_seconds=math.inf)
+
     def _note_xcom(self, *, good: bool, error: str | None = None) -> None:
-        if self._xcom_good and not good:
-            self._log.warning("xcom.failed", error=error)
-        elif good and not self._xcom_good:
+        if good and self._failing_since is not None:
             self._log.info("xcom.recovered")
-        self._xcom_good = good
+            self._failing_since = None
+        elif not good and self._failing_since is None:
+            self._log.warning("xcom.failed", error=error)
+            self._failing_since = self._clock.monotonic()
 
     def _claims_on(self, live: Collection[TaskKey]) -> Iterator[tuple[TryId, Claim]]:
         for on in self._book.ids() if len(self._book) else ():
@@ -159,7 +170,9 @@ def _read(
     return xcom.read(connection, schema, starts, options.rules.names)
 
 
-def _waiting(finished: Iterable[FinishedTry], now: float, terms: Terms) -> Mapping[TryId, Waiting]:
+def _waiting(
+    finished: Iterable[FinishedTry], now: float, wanted: Callable[[str], bool]
+) -> Mapping[TryId, Waiting]:
     return {
         TryId(*each.row.key, each.row.try_number or 0): Waiting(
             each.outcome,
@@ -170,7 +183,7 @@ def _waiting(finished: Iterable[FinishedTry], now: float, terms: Terms) -> Mappi
             told=None if each.outcome == SUCCESS else (),
         )
         for each in finished
-        if terms.wanted(each.row.key.dag_id)
+        if wanted(each.row.key.dag_id)
     }
 
 

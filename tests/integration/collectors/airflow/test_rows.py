@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from exporter import catalogue
 from exporter.catalogue import Family
+from exporter.collectors.airflow import xcom
 from exporter.collectors.airflow.xcom import (
     MAX_PAYLOAD,
     MAX_RUN_RESULTS,
@@ -29,6 +30,7 @@ from exporter.filters import DagFilter
 from exporter.rows.claim import Claim, Source, TryId
 from exporter.rows.rules import Rules
 from exporter.rows.settlement import Limits
+from exporter.rows.stages import Rule
 from exporter.rows.timed import Timed
 from exporter.rows.told import Names
 from exporter.samples import Batch
@@ -416,6 +418,40 @@ def test_a_locked_xcom_costs_no_counting_and_is_read_when_it_is_free(
         assert totals(collector.sample(), catalogue.TASK_DURATION)
         assert not totals(collector.sample(seconds=20), catalogue.ROWS_PROCESSED)
     assert totals(collector.sample(seconds=5), catalogue.ROWS_PROCESSED) == {LABELS: 7}
+
+
+def test_an_xcom_that_stays_locked_is_unknown_after_a_minute(
+    newest: tuple[str, Airflow], subject: Callable[..., Subject]
+) -> None:
+    address, world = newest
+    collector = subject(address, rules=Rules(tasks=(Rule(task=re.compile("load")),)))
+    collector.sample()
+    world.push({"rows": 7})
+    world.succeed()
+    with world.engine.begin() as locked:
+        locked.exec_driver_sql("LOCK TABLE xcom IN ACCESS EXCLUSIVE MODE")
+        assert totals(collector.sample(), catalogue.TASK_DURATION)
+        assert not totals(collector.sample(seconds=59), catalogue.TRIES_ROWS_UNKNOWN)
+        assert totals(collector.sample(seconds=1), catalogue.TRIES_ROWS_UNKNOWN) == {LABELS: 1}
+
+
+def test_what_waits_for_its_turn_to_be_read_is_read_however_long_that_takes(
+    newest: tuple[str, Airflow],
+    subject: Callable[..., Subject],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, world = newest
+    monkeypatch.setattr(xcom, "TRIES_A_READING", 1)
+    tasks = [f"load_{number}" for number in range(4)]
+    for task_id in tasks:
+        world.start(task_id)
+    collector = subject(address)
+    collector.sample()
+    for task_id in tasks:
+        world.push({"rows": 7}, task_id=task_id)
+        world.succeed(task_id)
+    counted = [totals(collector.sample(seconds=40), catalogue.ROWS_PROCESSED) for _ in range(6)]
+    assert sum(sum(each.values()) for each in counted) == 4 * 7
 
 
 def test_a_dag_that_is_filtered_out_tells_nothing(
