@@ -56,12 +56,12 @@ def smoothed(before: float | None, newest: float, weight: float) -> float:
 
 
 def with_tries(
-    known: Experience, tries: Iterable[FinishedTry], queues: Collection[str]
+    known: Experience, tries: Iterable[FinishedTry], queues: Collection[str], default_queue: str
 ) -> Experience:
     """Learn how long tries of these queues last, in the order in which they ended."""
     durations = dict(known.durations)
     for each in sorted(tries, key=_end):
-        queue, seconds = each.row.queue or "", each.duration_seconds
+        queue, seconds = each.row.queue or default_queue, each.duration_seconds
         if queue in queues and math.isfinite(seconds) and seconds >= 0:
             durations[queue] = smoothed(durations.get(queue), seconds, DURATION_WEIGHT)
     return known if durations == known.durations else replace(known, durations=durations)

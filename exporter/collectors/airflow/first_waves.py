@@ -22,17 +22,24 @@ MAX_ROWS = 20_000
 Waves = Mapping[RunName, Widths]
 
 
-def read(connection: Connection, schema: Schema, until: Mapping[RunName, datetime]) -> Waves:
+def read(
+    connection: Connection,
+    schema: Schema,
+    until: Mapping[RunName, datetime],
+    default_queue: str,
+) -> Waves:
     """Return the most pool slots by queue that each run held at once until its moment.
 
     What is queued holds its slots until it ends: tasks that follow upon one another want a worker
-    for one of them. Read by the index on (dag_id, run_id), a range of it for each run.
+    for one of them. What has no queue is in the default one. Read by the index on
+    (dag_id, run_id), a range of it for each run.
     """
     spans: dict[tuple[RunName, str], list[Span]] = defaultdict(list)
     for row in connection.execute(_statement(schema, until)):
         dag_id, run_id, queue, named, slots, queued, end = interned(row)
-        if queue and is_of_workers(named):
-            spans[RunName(dag_id, run_id), queue].append(Span(queued, end, float(slots or 0)))
+        if is_of_workers(named):
+            of = RunName(dag_id, run_id), queue or default_queue
+            spans[of].append(Span(queued, end, float(slots or 0)))
     # A run without any has taught that as well.
     found: dict[RunName, dict[str, float]] = {run: {} for run in until}
     for (run, queue), held in spans.items():

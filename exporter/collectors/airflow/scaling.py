@@ -75,7 +75,7 @@ class Scaling:
     ) -> ScalingSample:
         """Take in what has finished and begun, read first waves that are over, and make gauges."""
         reading = seen.reading
-        known = with_tries(before, seen.finished, seen.queues)
+        known = with_tries(before, seen.finished, seen.queues, options.default_queue)
         runs = [*reading.runs, *reading.ended_runs]
         known = with_runs(known, runs, reading.now, self._boot)
         known = with_waves(known, self._waves(known, seen, options, transact))
@@ -92,7 +92,7 @@ class Scaling:
 
         def read(connection: Connection, schema: Schema) -> Waves:
             begin(connection, options.timeout_seconds)
-            return first_waves.read(connection, schema, until)
+            return first_waves.read(connection, schema, until, options.default_queue)
 
         try:
             waves = transact(read)

@@ -46,14 +46,15 @@ def run(start: float | None, due: float, **more: object) -> RunRow:
 
 
 def test_durations_are_a_mean_that_follows_the_newest_end() -> None:
-    known = with_tries(NEW, [ended(200.0, end=2), ended(100.0, end=1)], {"default"})
+    known = with_tries(NEW, [ended(200.0, end=2), ended(100.0, end=1)], {"default"}, "default")
     assert known.durations == {"default": 110.0}
-    assert with_tries(known, [ended(10.0)], {"default"}).durations == {"default": 100.0}
+    last = with_tries(known, [ended(10.0)], {"default"}, "default")
+    assert last.durations == {"default": 100.0}
 
 
 @given(st.lists(st.floats(), max_size=20))
 def test_a_mean_lies_between_what_was_seen(seconds: list[float]) -> None:
-    known = with_tries(NEW, [ended(each) for each in seconds], {"default"})
+    known = with_tries(NEW, [ended(each) for each in seconds], {"default"}, "default")
     usable = [each for each in seconds if math.isfinite(each) and each >= 0]
     if not usable:
         assert known is NEW
@@ -63,7 +64,12 @@ def test_a_mean_lies_between_what_was_seen(seconds: list[float]) -> None:
 
 
 def test_of_unknown_queues_nothing_is_learned() -> None:
-    assert with_tries(NEW, [ended(5.0, "else"), ended(5.0, None)], {"default"}) is NEW
+    assert with_tries(NEW, [ended(5.0, "else")], {"default"}, "default") is NEW
+
+
+def test_a_try_without_a_queue_is_one_of_the_default_queue() -> None:
+    known = with_tries(NEW, [ended(5.0, None)], {"gpu", "usual"}, "usual")
+    assert known.durations == {"usual": 5.0}
 
 
 def test_only_scheduled_runs_that_were_seen_to_begin_will_teach() -> None:

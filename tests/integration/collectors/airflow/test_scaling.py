@@ -161,6 +161,18 @@ def test_a_first_wave_is_learned_once_and_expected_when_the_next_run_is_due(
     assert slots(exporter.sample(), "gpu")["due"] == 8
 
 
+def test_what_has_no_queue_teaches_of_the_default_one(
+    small: str, subject: Callable[..., Subject]
+) -> None:
+    here = world(small)
+    here.run("hourly", "wide", "running", start_date=here.at(-OLD), due=here.at(-OLD - 1))
+    wave = {"run_id": "wide", "queue": None, "queued_dttm": here.at(-OLD + 10)}
+    here.task("w", "success", pool_slots=3, **wave)
+    due_soon(here)
+    exporter = subject(small, begun(here, ("hourly", "wide")))
+    assert slots(exporter.sample())["due"] == 3
+
+
 @pytest.fixture
 def taught(small: str, subject: Callable[..., Subject]) -> tuple[World, Subject]:
     """Return a world whose DAG `hourly` is about to start four slots, as is known."""
