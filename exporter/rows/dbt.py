@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 import zlib
 from collections import Counter
@@ -25,6 +24,7 @@ from exporter.rows.claim import Claim, Source, TryId
 from exporter.rows.ids import Id, RunId
 from exporter.rows.names import is_name
 from exporter.rows.stages import UNKNOWN, stage_named
+from exporter.rows.told import amount, seconds
 
 SIZE_LIMIT = 32 * 1024 * 1024
 """Bytes of one file."""
@@ -33,8 +33,6 @@ INFLATED_LIMIT = 8 * 1024 * 1024
 MAX_OBJECTS = 100_000
 """JSON objects in one file; dbt writes four or five a node."""
 MAJOR = 6
-_LARGEST = 2**53
-"""Of rows or bytes: floats, which totals are, hold every whole number up to here."""
 _COUNTED_TYPES = frozenset({"model", "seed", "snapshot"})
 """A test's rows_affected is 1, and a hook's says nothing."""
 _FAILED = frozenset({"error", "fail", "runtime error"})
@@ -184,11 +182,12 @@ def _claim(stage: str | None, nodes: Sequence[Node]) -> Claim:
     with_rows = [node for node in nodes if node.rows is not None]
     with_bytes = [node for node in nodes if node.bytes is not None]
     telling = with_rows or with_bytes
+    are_sized = telling == with_bytes != []
     return Claim(
         Source.DBT,
         stage=stage,
-        rows=sum(node.rows or 0 for node in with_rows) if with_rows else None,
-        bytes=sum(node.bytes or 0 for node in telling) if telling == with_bytes != [] else None,
+        rows=amount(sum(node.rows or 0 for node in with_rows)) if with_rows else None,
+        bytes=amount(sum(node.bytes or 0 for node in telling)) if are_sized else None,
         seconds=sum(node.seconds for node in telling or nodes),
     )
 
@@ -209,23 +208,20 @@ def _node(result: _Result) -> Node | None:
     response = result.adapter_response or _AdapterResponse()
     if bytes(response.code) == b'"CREATE VIEW"':
         return None
-    seconds = result.execution_time or 0.0
     return Node(
         project,
         name,
         _schema(result.relation_name),
         _counted(response.rows_affected),
         _counted(response.bytes_processed),
-        seconds if math.isfinite(seconds) and seconds > 0 else 0.0,
+        seconds(result.execution_time) or 0.0,
     )
 
 
 def _counted(told: msgspec.Raw) -> int | None:
     """Return a number of rows or bytes; -1, which adapters write for a view, is unknown."""
     whole = _WHOLE.fullmatch(told)
-    if whole is None or (value := int(whole[0])) > _LARGEST:
-        return None
-    return value
+    return None if whole is None else amount(int(whole[0]))
 
 
 def _schema(relation: str | None) -> str | None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from exporter.errors import RejectedError
 from exporter.rows import dbt
-from exporter.rows.claim import Claim, Source, TryId
+from exporter.rows.claim import MAX_AMOUNT, Claim, Source, TryId
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "dbt"
 
@@ -159,6 +159,20 @@ def test_a_stage_of_which_some_is_unknown_has_the_rows_that_are_known():
     data = around(json.loads(written())["results"] * 2)
     data["results"][1] = {**data["results"][1], "adapter_response": {"rows_affected": -1}}
     assert only_claim(json.dumps(data).encode()).rows == 5
+
+
+def test_more_rows_or_bytes_than_a_counter_tells_exactly_are_unknown():
+    most = {"rows_affected": MAX_AMOUNT, "bytes_processed": MAX_AMOUNT}
+    (result,) = json.loads(written(adapter_response=most))["results"]
+    one = only_claim(json.dumps(around([result])).encode())
+    assert (one.rows, one.bytes) == (MAX_AMOUNT, MAX_AMOUNT)
+    (two,) = dbt.claims(dbt.invocation(json.dumps(around([result, result])).encode()))
+    assert (two.rows, two.bytes) == (None, None)
+
+
+@pytest.mark.parametrize("absurd", [-1.0, 1e300])
+def test_seconds_that_nothing_takes_are_not_taken(absurd):
+    assert only_claim(written(execution_time=absurd)).seconds == 0.0
 
 
 def test_the_seconds_of_a_stage_are_those_of_its_nodes():
