@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from exporter.insight.baselines.baseline import Direction, Judgement, Status
+from exporter.quantities import decimal, share
 
 KEPT: Final = 0
 BREACHED: Final = 1
 UNKNOWN: Final = 3
 """Exit statuses; 2 is everything that kept us from judging."""
+_SMALL: Final = 0.001
+"""Below it three decimals say nothing."""
 _WORDS: Final = {Direction.MIN: "at least", Direction.MAX: "at most"}
 
 
@@ -46,12 +49,19 @@ def _line(judgement: Judgement) -> str:
         return f"{judgement.status.value:8}{of.key}: no data, wanted {wanted} ({told})"
     return (
         f"{judgement.status.value:8}{of.key}: {_number(actual)} {of.unit}, wanted {wanted} "
-        f"({told}); headroom {headroom:+.1%}"
+        f"({told}); headroom {_signed(headroom)}"
     )
 
 
 def _number(value: float) -> str:
-    return f"{value:,.3f}".rstrip("0").rstrip(".")
+    if 0 < value < _SMALL:
+        return f"{value:.3g}"
+    return decimal(value, 3).rstrip("0").rstrip(".")
+
+
+def _signed(ratio: float) -> str:
+    told = share(ratio)
+    return told if told[0] in "-<>" else f"+{told}"
 
 
 def _fields(judgement: Judgement) -> dict[str, object]:

@@ -31,6 +31,23 @@ def test_the_missed_ones_come_first_and_a_last_line_sums_up():
     )
 
 
+def test_absurd_figures_are_told_in_a_few_characters():
+    rate, memory = text(judged((BASELINES[2], BASELINES[0]), {RATE: 1e300, MEMORY: 1e18})).split(
+        "\n"
+    )[1::-1]
+    assert rate == (
+        "ok      stage bronze rate_mbps: > 999 P MB/s, wanted at least 12,345.678 MB/s "
+        "(ratio over 15 min); headroom > 999,999,999%"
+    )
+    assert memory.startswith("breach  component worker memory_mib: > 999 P MiB, wanted at most 2,4")
+    assert memory.endswith("; headroom < -999,999,999%")
+
+
+def test_small_figures_are_not_told_as_nothing():
+    tiny = Baseline(RATE, Direction.MIN, 5e-6, 0, "ratio", 900)
+    assert "rate_mbps: 2e-06 MB/s, wanted at least 5e-06 MB/s" in text(judged([tiny], {RATE: 2e-6}))
+
+
 def test_json_holds_every_term_and_null_for_what_is_unknown():
     memory, cpu, rate = json.loads(as_json(judged(BASELINES, {MEMORY: 1228.8, RATE: 0})))[
         "baselines"
