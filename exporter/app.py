@@ -9,21 +9,20 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from exporter import __version__, catalogue
 from exporter.clock import Clock
-from exporter.config import Settings, options
+from exporter.config import Settings
 from exporter.dsn_source import DsnSource
 from exporter.errors import ConfigError
-from exporter.insight.baselines.file import baselines
 from exporter.insight.baselines.gauges import gauges as baseline_gauges
 from exporter.insight.baselines.rates import known
-from exporter.logs import Redactor, configure
-from exporter.parts import rows, web
+from exporter.logs import Redactor
+from exporter.parts import web
+from exporter.parts.in_force import InForce
 from exporter.parts.sources import Sources
 from exporter.rows.window import rates
 from exporter.sampler.sampler import Sampler
@@ -40,11 +39,6 @@ from exporter.web.tally import Tally, http_samples
 if TYPE_CHECKING:
     from exporter.forward.forwarder import Forwarder
 
-RELOADABLE = frozenset(
-    {"log_level", "log_format", "dag_include", "dag_exclude", "team", "default_queue",
-     "heartbeat_timeout", "baselines_file", "rows_file", "rows_grace", "rows_xcom"}
-)  # fmt: skip
-"""Settings that SIGHUP takes over; the others need a restart, and the log says so."""
 DRAIN_SECONDS = 1.0
 """How long running scrapes may take to finish once the process is told to stop."""
 COLLECTOR_STOP_SECONDS = 0.5
@@ -71,25 +65,18 @@ class App:
         `reload` reads the settings again, for SIGHUP.
         """
         self._settings = settings
-        self._reload = reload or (lambda: settings)
-        self._redactor = redactor
-        self._reload_good = True
         self._reloads: deque[Future[bool]] = deque()
         self._clock = clock or Clock()
         self._log = structlog.get_logger("exporter.app")
         self._tally = Tally()
-        self._loaded_wall = self._clock.wall()
-        self._baselines = baselines(settings.baselines_file)
+        self._in_force = InForce(settings, reload or (lambda: settings), redactor, self._clock)
         source = _source(settings, environ, redactor)
-        self._rules = rows.rules(settings)
         self._forwarder = _forwarder(settings)
         self._door = web.door(settings, self._clock)
         self._ledger = Ledger(settings.state_path, self._clock)
         try:
             self._store = _store(settings, self._ledger, self._clock)
-            self._sources = Sources(
-                environ, redactor, self._store, self._clock, lambda: (self._settings, self._rules)
-            )
+            self._sources = Sources(environ, redactor, self._store, self._clock, self._in_force)
             self._recent = web.recent(settings, self._store, self._sources.running, self._clock)
             self._sampler = self._sampling(source)
             self._intake = self._sources.intake
@@ -174,8 +161,10 @@ class App:
     def reload(self) -> bool:
         """Read the settings and the web file again; return whether all could be used."""
         # Neither waits for the other: the door follows its file by itself as well.
-        door_good, self._reload_good = self._reread_door(), self._reread_settings()
-        return door_good and self._reload_good
+        door_good, good = self._reread_door(), self._in_force.reload()
+        if good:
+            self._sources.reconfigure()
+        return door_good and good
 
     def _reread_door(self) -> bool:
         try:
@@ -184,27 +173,6 @@ class App:
         except ConfigError as error:
             self._log.error("web.config_invalid", error=str(error))
             return False
-        return True
-
-    def _reread_settings(self) -> bool:
-        """Take over what can change; a bad file changes nothing."""
-        try:
-            settings = self._reload()
-            self._baselines, self._rules = baselines(settings.baselines_file), rows.rules(settings)
-        except ConfigError as error:
-            self._log.error("config.invalid", error=str(error))
-            return False
-        fixed = [
-            option.flag
-            for name, option in options().items()
-            if name not in RELOADABLE and getattr(settings, name) != getattr(self._settings, name)
-        ]
-        changes = {name: getattr(settings, name) for name in RELOADABLE}
-        self._settings = replace(self._settings, **changes)
-        configure(self._settings.log_level, self._settings.log_format, self._redactor)
-        self._sources.reconfigure()
-        self._loaded_wall = self._clock.wall()
-        self._log.info("config.reloaded", need_restart=fixed)
         return True
 
     def _sampling(self, source: DsnSource | None) -> Sampler:
@@ -247,8 +215,8 @@ class App:
 
     def _own_samples(self) -> list[Sample]:
         build = (__version__, platform.python_version())
-        good = self._reload_good and (self._door is None or self._door.is_good)
-        loaded = max(self._loaded_wall, self._door.loaded_wall if self._door else 0.0)
+        good = self._in_force.is_good and (self._door is None or self._door.is_good)
+        loaded = max(self._in_force.loaded_wall, self._door.loaded_wall if self._door else 0.0)
         samples = [
             Sample(catalogue.BUILD_INFO, build, 1.0),
             Sample(catalogue.CONFIG_RELOAD_SUCCESSFUL, (), float(good)),
@@ -257,7 +225,8 @@ class App:
         if (window := self._sources.window) is not None:
             # Once an installation: where the actuals are that an exporter knows itself.
             now = self._clock.wall()
-            samples += [*rates(window, now), *baseline_gauges(self._baselines, known(window, now))]
+            samples += rates(window, now)
+            samples += baseline_gauges(self._in_force.baselines, known(window, now))
         if self._intake is None:
             return [*samples, *http_samples([self._tally], self._server.connections)]
         connections = self._server.connections + self._intake.connections

@@ -18,11 +18,11 @@ from exporter.intake.service import Intake
 from exporter.intake.token import Token
 from exporter.intake.uses import Uses
 from exporter.logs import Redactor
+from exporter.parts.in_force import InForce
 from exporter.parts.rows import INTAKE
 from exporter.parts.surroundings import dag_filter
 from exporter.rows.account import Terms
 from exporter.rows.book import ClaimBook
-from exporter.rows.rules import Rules
 from exporter.rows.settlement import Limits
 from exporter.rows.stages import Placing
 from exporter.telemetry.store import Store
@@ -70,19 +70,11 @@ def token(path: Path, redactor: Redactor) -> Token:
     return Token(path, options()["intake_token_file"].flag, redactor.add)
 
 
-def pushed_tries(
-    store: Store,
-    book: ClaimBook,
-    clock: Clock,
-    in_force: Callable[[], tuple[Settings, Rules]],
-) -> PushedTries:
-    """Build the collector that counts pushed tries where no database is sampled.
-
-    `in_force` returns the settings, and what the rows file says, as they are now.
-    """
+def pushed_tries(store: Store, book: ClaimBook, clock: Clock, in_force: InForce) -> PushedTries:
+    """Build the collector that counts pushed tries where no database is sampled."""
 
     def terms() -> Terms:
-        settings, rules = in_force()
+        settings, rules = in_force.settings, in_force.rules
         limits = Limits(
             settings.rows_grace, settled_seconds=SETTLED_SECONDS, max_settled=MAX_SETTLED
         )

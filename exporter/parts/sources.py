@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
-from exporter.config import Settings
 from exporter.dsn_source import DsnSource
 from exporter.logs import Redactor
 from exporter.parts import rows
+from exporter.parts.in_force import InForce
 from exporter.parts.surroundings import Surroundings, dag_filter
-from exporter.rows.rules import Rules
 from exporter.rows.window import Window, joined
 from exporter.running.tries import RunningTries
 from exporter.sampler.collector_thread import Schedule
@@ -30,9 +29,6 @@ PUSHED_SCHEDULE = Schedule(2.0, 5.0)
 """How often tries are settled that were pushed where no database is sampled."""
 DBT_TIMEOUT_SECONDS = 30.0
 """Of one look: a first one may find thousands of files."""
-
-InForce = Callable[[], "tuple[Settings, Rules]"]
-"""Returns the settings, and what the rows file says, as they are now."""
 
 
 class Sources:
@@ -75,7 +71,7 @@ class Sources:
         self, database: DsnSource | None, forwarder: Forwarder | None
     ) -> Iterator[tuple[Collector, Schedule]]:
         """Build every part that the settings ask for; raise ConfigError for what cannot be."""
-        settings, _ = self._in_force()
+        settings = self._in_force.settings
         if database is not None:
             yield self._built_airflow(database)
         around = self._surroundings()
@@ -99,14 +95,15 @@ class Sources:
         if self._airflow is not None:
             from exporter.parts import airflow  # noqa: PLC0415 - is loaded by now
 
-            self._airflow.reconfigure(airflow.airflow_options(*self._in_force()))
+            in_force = self._in_force
+            self._airflow.reconfigure(airflow.airflow_options(in_force.settings, in_force.rules))
 
     def _built_airflow(self, database: DsnSource) -> tuple[Collector, Schedule]:
         from exporter.parts import airflow  # noqa: PLC0415 - loads SQLAlchemy
 
-        settings, rules = self._in_force()
+        settings = self._in_force.settings
         self._airflow = airflow.airflow_collector(
-            airflow.airflow_options(settings, rules),
+            airflow.airflow_options(settings, self._in_force.rules),
             database,
             self._store,
             self._clock,
@@ -118,14 +115,14 @@ class Sources:
     def _built_intake(self) -> Iterator[tuple[Collector, Schedule]]:
         from exporter.parts import intake  # noqa: PLC0415 - loads msgspec
 
-        settings, _ = self._in_force()
+        settings = self._in_force.settings
         self.intake = intake.intake(
             settings,
             self._store,
             self._book,
             self._clock,
             redactor=self._redactor,
-            dags=lambda: dag_filter(self._in_force()[0]),
+            dags=lambda: dag_filter(self._in_force.settings),
         )
         if not settings.airflow:
             self._pushed = intake.pushed_tries(self._store, self._book, self._clock, self._in_force)
@@ -140,10 +137,10 @@ class Sources:
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
-            self._in_force()[0],
+            self._in_force.settings,
             self._environ,
             self._clock,
-            dags=lambda: dag_filter(self._in_force()[0]),
+            dags=lambda: dag_filter(self._in_force.settings),
             known_tasks=lambda: self._airflow.task_names if self._airflow else frozenset(),
             identities=lambda: self._airflow.identities if self._airflow else {},
         )
