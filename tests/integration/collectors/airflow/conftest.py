@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.collectors.airflow.subject import Subject
+from exporter.demo import schema
+from tests.integration.collectors.airflow.reader import Reader
+from tests.integration.collectors.airflow.subject import Make, Subject
+from tests.integration.collectors.airflow.world import World, made
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])
@@ -20,7 +24,23 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def subject() -> Iterator[Callable[..., Subject]]:
+def newest(database: str) -> World:
+    """Return the known world in the newest version, on PostgreSQL."""
+    world = made(database, schema.VERSIONS[-1])
+    world.fill()
+    return world
+
+
+@pytest.fixture
+def reader(postgres: PostgresServer, database: str) -> Iterator[Reader]:
+    """Return a role of the database's own that may read nothing yet."""
+    reader = Reader(postgres, database)
+    yield reader
+    reader.drop()
+
+
+@pytest.fixture
+def subject() -> Iterator[Make]:
     """Return what makes subjects; they are closed at the end."""
     made: list[Subject] = []
 

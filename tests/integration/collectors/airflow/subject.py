@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from exporter.collectors.airflow.collector import AirflowCollector
@@ -61,3 +61,7 @@ class Subject:
     def close(self) -> None:
         """Leave the database."""
         self._database.close()
+
+
+Make = Callable[..., Subject]
+"""Makes a subject that ends with the test."""

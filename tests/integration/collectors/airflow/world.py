@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from exporter.demo import schema
+
 DAGS = ("hourly", "paused", "stale")
 _ALWAYS = {
     "task_instance": {
@@ -203,3 +205,10 @@ class World:
             if key in table.c and isinstance(table.c[key].type, sa.Uuid):
                 whole.setdefault(key, uuid4())
         return table.insert().values(**{key: v for key, v in whole.items() if key in table.c})
+
+
+def made(dsn: str, version: str, name: str | None = None) -> World:
+    """Return an empty world in a database, in a schema of that name."""
+    url = dsn.replace("postgresql:", "postgresql+psycopg:", 1)
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    return World(engine, schema.create(engine, version, name), version)
