@@ -85,6 +85,9 @@ class Names:
         # Of what has ended nobody tells any more.
         waits = member.ended_at is None and now - member.since < SETTLE_SECONDS
         late = self._nobody or not waits
+        if found is None and waits and self._asking is not None:
+            # It is younger than the last list, and may be gone before the next.
+            self._asking.hurry()
         if found is not None and (found.is_settled or late or member.identity is not None):
             # An equal one is not taken: samples are made anew for a new one.
             member.identity = member.identity if found == member.identity else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from threading import Semaphore
 from types import SimpleNamespace
 
 import pytest
@@ -116,6 +117,22 @@ def test_a_container_that_nobody_knows_waits_and_then_goes_by_its_short_id(asked
     subject = member(UID)
     assert names.identity(subject, SETTLE_SECONDS - 0.1) is None
     assert names.identity(subject, SETTLE_SECONDS).labels == (None, UID, ID[:12], None, None)
+
+
+def test_a_container_that_the_last_list_lacks_has_the_pods_listed_again_at_once():
+    listed = Semaphore(0)
+    asked = pods(None)
+    asked.refresh = listed.release
+    names = Names(naming(), pods=asked)
+    names.start()
+    try:
+        assert listed.acquire(timeout=5)
+        assert names.identity(member(UID), 1.0) is None
+        assert listed.acquire(timeout=5)
+        assert names.identity(member(UID), SETTLE_SECONDS) is not None
+        assert not listed.acquire(timeout=0.1)
+    finally:
+        names.stop()
 
 
 def test_one_that_has_ended_waits_for_nobody():
