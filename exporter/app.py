@@ -245,9 +245,10 @@ def _source(settings: Settings, environ: Mapping[str, str], redactor: Redactor) 
 def _forwarder(settings: Settings) -> Forwarder | None:
     if settings.forward_url is None:
         return None
-    from exporter.parts.tasks import forwarder  # noqa: PLC0415 - for those who use it
+    from exporter.forward.forwarder import Forwarder  # noqa: PLC0415 - for those who use it
+    from exporter.parts.tasks import receiver  # noqa: PLC0415
 
-    return forwarder(settings, settings.forward_url)
+    return Forwarder(receiver(settings, settings.forward_url))
 
 
 def _store(settings: Settings, ledger: Ledger, clock: Clock) -> Store:

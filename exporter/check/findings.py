@@ -41,6 +41,10 @@ def findings(
         from exporter.check.intake import intake_findings  # noqa: PLC0415 - loads msgspec
 
         yield from intake_findings(settings, redactor)
+    if settings.forward_url is not None:
+        from exporter.check.forward import forward_finding  # noqa: PLC0415 - for those who use it
+
+        yield forward_finding(settings, settings.forward_url)
     if settings.airflow:
         from exporter.check.airflow import airflow_findings  # noqa: PLC0415 - loads SQLAlchemy
         from exporter.parts.airflow import dsn_source, scaling_policy  # noqa: PLC0415

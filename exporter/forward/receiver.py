@@ -44,10 +44,14 @@ class Receiver:
                 "forward.unencrypted", error=f"{origin}: http shows the token to others"
             )
 
+    def __str__(self) -> str:
+        """Return how sentences name it: without what may be a secret."""
+        return str(self._endpoint)
+
     def post(self, message: bytes) -> Outcome | None:
         """Post once; return None where another attempt may help."""
         try:
-            status = self._status(message)
+            status = self.status(message)
         except SourceUnavailableError as error:
             self._tell("forward.failing", str(error))
             return None
@@ -60,13 +64,8 @@ class Receiver:
         self._tell("forward.refused", f"{self._endpoint} answered {status}: totals are dropped")
         return "dropped"
 
-    def _tell(self, event: str, sentence: str) -> None:
-        """Log a sentence once, until something is acknowledged again."""
-        if sentence not in self._told:
-            self._told.add(sentence)
-            self._log.warning(event, error=sentence)
-
-    def _status(self, message: bytes) -> int:
+    def status(self, message: bytes) -> int:
+        """Post once and return the status of the answer; raise SourceUnavailableError."""
         headers = authorization(self._endpoint, self._token_file)
         headers["Content-Type"] = "application/json"
         request = Request("POST", self._endpoint.target, headers, message)
@@ -74,3 +73,9 @@ class Receiver:
             self._endpoint, request, context=self._context, timeout_seconds=self._timeout_seconds
         )
         return status
+
+    def _tell(self, event: str, sentence: str) -> None:
+        """Log a sentence once, until something is acknowledged again."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._log.warning(event, error=sentence)

@@ -76,8 +76,8 @@ def _sources(around: Surroundings) -> Sources:
     )
 
 
-def forwarder(settings: Settings, url: str) -> Forwarder:
-    """Build who hands tries over to another exporter; raise ConfigError for what cannot be."""
+def receiver(settings: Settings, url: str) -> Receiver:
+    """Build who asks another exporter to take tries over; raise ConfigError for what cannot be."""
     if not settings.tasks or settings.pod_info is None:
         message = (
             "--forward.url: needs --collector.tasks, and --kubernetes.pod-info to tell which task "
@@ -95,10 +95,7 @@ def forwarder(settings: Settings, url: str) -> Forwarder:
             "here"
         )
         raise ConfigError(message)
-    receiver = Receiver(
-        url, token_file=settings.forward_token_file, ca_file=settings.forward_ca_file
-    )
-    return Forwarder(receiver)
+    return Receiver(url, token_file=settings.forward_token_file, ca_file=settings.forward_ca_file)
 
 
 def _handing_over(to: Forwarder) -> Callable[[Ended], None]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from exporter.demo import schema
 from tests.integration.web.world import World
 from tests.support.certificates import Issued
-from tests.support.exporter import ROOT
+from tests.support.exporter import ROOT, ExporterProcess
 from tests.support.ports import free_port
 
 
@@ -266,3 +266,42 @@ def test_what_serve_would_refuse_of_rows_dbt_and_scaling_is_refused(airflow, tmp
     code, lines = check(tmp_path, airflow, *bounds)
     assert code == 2
     assert any("2 is less than --scaling.min-workers, 5" in line for line in lines)
+
+
+def forward(directory: Path, url: str, *arguments: str) -> tuple[int, list[str]]:
+    nothing = ("--no-collector.airflow", "--no-collector.containers", "--docker.host", "none")
+    (directory / "proc" / "1").mkdir(parents=True, exist_ok=True)
+    procfs = ("--path.procfs", str(directory / "proc"))
+    code, lines = check(directory, "", *nothing, *procfs, "--forward.url", url, *arguments)
+    return code, [line for line in lines if "forward" in line]
+
+
+def test_what_serve_would_refuse_of_forwarding_is_refused(tmp_path):
+    code, lines = forward(tmp_path, "http://127.0.0.1:1")
+    assert code == 2
+    assert "--forward.url: needs --collector.tasks, and --kubernetes.pod-info" in lines[-1]
+
+
+def test_who_is_to_take_over_what_tries_used_is_asked(tmp_path):
+    port = free_port()
+    url, pod = f"http://127.0.0.1:{port}", ("--kubernetes.pod-info", str(tmp_path))
+    code, lines = forward(tmp_path, url, *pod)
+    assert (code, [line[:5] for line in lines]) == (2, ["FAIL "])
+    assert "Connection refused" in lines[0]
+    token, wrong = tmp_path / "token", tmp_path / "wrong"
+    token.write_text("Zq7mK2w")
+    wrong.write_text("Xq7mK2w")
+    receiving = (
+        "--no-collector.airflow", "--no-collector.containers", "--no-collector.tasks",
+        "--web.enable-intake", "--web.intake-address", f"127.0.0.1:{port}",
+        "--web.intake-token-file", str(token),
+    )  # fmt: skip
+    with ExporterProcess(tmp_path, *receiving) as receiver:
+        receiver.wait_ready()
+        code, lines = forward(tmp_path, url, *pod, "--forward.token-file", str(token))
+        assert (code, lines) == (0, [f"ok   forward: {url} takes over what tries used"])
+        code, lines = forward(tmp_path, url, *pod, "--forward.token-file", str(wrong))
+        assert (code, [line[:5] for line in lines]) == (2, ["FAIL "])
+        assert "answered 401 - give --forward.token-file" in lines[0]
+        code, lines = forward(tmp_path, receiver.url, *pod)
+        assert (code, [line[:5] for line in lines]) == (2, ["FAIL "])

@@ -287,9 +287,9 @@ def test_what_is_no_url_stops_the_start(url):
 
 def test_who_hands_over_keeps_no_ledger_to_hand_it_over_from_again(tmp_path):
     settings = Settings(tasks=True, pod_info=tmp_path)
-    tasks.forwarder(settings, "http://exporter/")
+    tasks.receiver(settings, "http://exporter/")
     with pytest.raises(ConfigError, match=r"--forward\.url: .* leave out --state\.path"):
-        tasks.forwarder(replace(settings, state_path=tmp_path), "http://exporter/")
+        tasks.receiver(replace(settings, state_path=tmp_path), "http://exporter/")
 
 
 @pytest.mark.parametrize("missing", ["run_id", "map_index", "try_number"])
