@@ -155,7 +155,9 @@ class Follower:
         tree = followed.tree
         if followed.task is not None and (tree.ended or cut_short) and not followed.end_told:
             followed.end_told = True
-            self._ended.append(Ended(followed.task, tree.memory.peak or None, tree.total))
+            # Of one that goes on somebody else may see the end, and with it the peak.
+            peak = (tree.memory.peak or None) if tree.ended else None
+            self._ended.append(Ended(followed.task, peak, tree.total))
 
     def _taken(self) -> list[Ended]:
         """Return the ends that are owed; nobody gets them again."""
