@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from time import sleep
 
 from exporter import catalogue
 from exporter.check.finding import Finding
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
+from exporter.collectors.tasks.titles import titled
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
 from exporter.kernel.hierarchies import found_hierarchies
@@ -22,6 +26,7 @@ from exporter.telemetry.store import Store
 
 _PATIENCE_SECONDS = 3.0
 """How long the engine and Kubernetes may take to answer for the first time."""
+_MOST_USERS = 5
 _FIX = "see docs/containers.md for what each way of running needs"
 
 
@@ -45,7 +50,7 @@ def host_findings(
             text = f"none below {settings.cgroupfs}: only containers whose processes we see"
             yield Finding("cgroups", is_bad=False, text=text, fix=_FIX, is_warning=True)
     if settings.tasks:
-        yield from _tasks(tasks_collector(around, store.checkpoint, None))
+        yield from _tasks(settings, tasks_collector(around, store.checkpoint, None))
 
 
 def _engine(settings: Settings) -> Finding:
@@ -95,7 +100,7 @@ def _sampled(collector: Collector, clock: Clock) -> Batch:
     return collector.sample()
 
 
-def _tasks(collector: Collector) -> Iterator[Finding]:
+def _tasks(settings: Settings, collector: Collector) -> Iterator[Finding]:
     try:
         batch = collector.sample()
     except SourceUnavailableError as error:
@@ -109,10 +114,37 @@ def _tasks(collector: Collector) -> Iterator[Finding]:
     running = values[catalogue.TASK_RUNNING.name]
     nameless = values[catalogue.TASK_UNATTRIBUTED.name]
     text = f"{running} tries run here, {nameless} task processes have no name"
-    fix = "run with the tasks' user id, or give the database's address: see docs/tasks.md"
-    # They may be another Airflow's on this host, whose tasks are none of ours.
-    has_strangers = nameless > 0
+    if not nameless:
+        yield Finding("tasks", is_bad=False, text=text)
+        return
+    users = ", ".join(_users(settings.procfs)) or "nobody that can be told"
     yield Finding(
-        "tasks", is_bad=False, text=text, fix=fix if has_strangers else "",
-        is_warning=has_strangers,
-    )  # fmt: skip
+        "tasks",
+        is_bad=False,
+        text=f"{text}; those of tasks run as {users}, we as {_user(os.geteuid())}",
+        fix="run with the tasks' user id, or give the database's address: see docs/tasks.md",
+        # They may be another Airflow's on this host, whose tasks are none of ours.
+        is_warning=True,
+    )
+
+
+def _users(procfs: Path) -> list[str]:
+    """Return whose processes are titled as a try's."""
+    import psutil  # noqa: PLC0415 - for a command that ends: it reads all there is of a process
+
+    psutil.PROCFS_PATH = str(procfs)
+    found = set()
+    with suppress(OSError):
+        for process in psutil.process_iter(["cmdline", "uids"]):
+            cmdline, uids = process.info["cmdline"], process.info["uids"]
+            if cmdline and uids and titled(" ".join(cmdline).encode(errors="replace")):
+                found.add(uids.effective)
+    return [_user(each) for each in sorted(found)[:_MOST_USERS]]
+
+
+def _user(uid: int) -> str:
+    """Return a user as `id` writes one."""
+    try:
+        return f"{uid}({pwd.getpwuid(uid).pw_name})"
+    except KeyError:
+        return str(uid)

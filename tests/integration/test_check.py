@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from exporter.demo import schema
 from tests.integration.web.world import World
+from tests.support.account import Account
 from tests.support.certificates import Issued
 from tests.support.exporter import ROOT, ExporterProcess
 from tests.support.ports import free_port
@@ -169,6 +170,25 @@ def test_the_hosts_containers_and_tasks_are_told(airflow, tmp_path):
     assert (code, failures(lines)) == (0, [])
     assert "ok   containers: 1 are measured, 0 of them serve one task" in lines
     assert "ok   tasks: 1 tries run here, 0 task processes have no name" in lines
+
+
+def test_whose_tasks_have_no_name_is_told(airflow, tmp_path):
+    account = Account.unprivileged()
+    # What reads its input has no argument beside its title.
+    with subprocess.Popen(
+        ["airflow worker -- 01a216d0-3d3a-7bed-ada3-13e783e9973b"],
+        executable="/bin/cat",
+        stdin=subprocess.PIPE,
+        **account.identity,
+    ) as task:
+        code, lines = check(
+            tmp_path, airflow, "--path.procfs", "/proc", "--no-collector.containers"
+        )
+        task.communicate()
+    assert (code, failures(lines)) == (0, [])
+    (line,) = (line for line in lines if line.startswith("warn tasks: "))
+    assert f" {account.uid}(" in line
+    assert f"we as {os.geteuid()}(" in line
 
 
 def test_an_engine_that_is_away_and_a_missing_procfs_fail(airflow, tmp_path):
