@@ -1,4 +1,4 @@
-"""Real cgroups of this machine's kernel, made for a test."""
+"""Cgroups for tests: real ones of this machine's kernel, and directories that stand for one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from exporter.kernel.hierarchies import found_hierarchies
+from exporter.kernel.hierarchies import Home, found_hierarchies
+from exporter.kernel.membership import UNIFIED
 from tests.support.require import require
 
 
@@ -36,3 +37,9 @@ def remove(directories: list[Path]) -> None:
     for directory in directories:
         with suppress(FileNotFoundError):
             directory.rmdir()
+
+
+def everywhere(version: int, directory: Path) -> dict[str, Home]:
+    """Return one directory as the home of every controller."""
+    controllers = ("cpu", "cpuacct", "memory", "pids", UNIFIED)
+    return {controller: Home(version, str(directory)) for controller in controllers}
