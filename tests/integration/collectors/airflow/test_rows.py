@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -368,6 +369,30 @@ def test_a_restart_between_counting_and_settling_loses_and_doubles_nothing(
     assert [each.labels for each in batch.gauges["row_tasks"]] == [
         ("hourly", "load", "hourly", "unknown")
     ]
+
+
+def test_what_cosmos_pushes_counts_once_though_it_is_read_in_parts_and_between_restarts(
+    newest: tuple[str, Airflow],
+    subject: Callable[..., Subject],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, world = newest
+    monkeypatch.setattr(xcom, "RUN_RESULTS_A_READING", 1)
+    tasks = ["model_a", "model_b", "model_c"]
+    for task_id in tasks:
+        world.start(task_id)
+    first = subject(address)
+    first.sample()
+    for task_id in tasks:
+        world.push(cosmos(run_results(100, 50)), "run_results", task_id)
+        world.succeed(task_id)
+    entries, counted = first.entries, Counter[str]()
+    for number in range(1, 9):
+        again = subject(address, entries)
+        settled = totals(again.sample(seconds=20 * number), catalogue.ROWS_PROCESSED)
+        counted.update({str(labels[3]): int(rows) for labels, rows in settled.items()})
+        entries = again.entries
+    assert counted == dict.fromkeys(tasks, 150)
 
 
 def test_nothing_is_asked_of_xcom_when_nothing_was_counted(
