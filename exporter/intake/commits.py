@@ -152,9 +152,9 @@ class Committer:
             admitted = self._strangers.admits(on, now)
             room = admitted and self._book.put(on, claims, state, now) and room
         for report in wanted:
-            if report.use is not None:
-                known = self._is_known(report.on.dag_id)
-                room = self._uses.take(report.key, report.use, now, known=known) and room
+            known = self._is_known(report.on.dag_id)
+            for key, use in report.uses.items():
+                room = self._uses.take(key, use, now, known=known) and room
         return room
 
     def _is_known(self, dag_id: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Annotated, Literal, NoReturn
@@ -73,9 +73,8 @@ class Report:
     on: TryId
     state: str | None
     claim: Claim | None
-    use: Use | None
-    key: str
-    """The same each time the same use is sent."""
+    uses: Mapping[str, Use]
+    """By keys that are the same each time the same is sent."""
 
 
 class Decoder:
@@ -106,13 +105,12 @@ class Decoder:
         on = TryId(
             record.dag_id, record.task_id, record.run_id, record.map_index, record.try_number
         )
-        claim, use = _claim(record), _use(record)
+        claim = _claim(record)
         return Report(
             on,
             record.state,
             claim if claim is not None and claim.tells else None,
-            use if use.tells else None,
-            _key(on, record.id),
+            _uses(on, record),
         )
 
     def _faults(self, record: _Record) -> Iterator[tuple[str, str]]:
@@ -120,7 +118,7 @@ class Decoder:
         if claim is None and any(each is not None for each in (record.rows, record.bytes)):
             yield ".source", "A sidecar tells what a try used, not rows or bytes"
         tells_data = claim is not None and claim.tells
-        if not tells_data and not _use(record).tells:
+        if not tells_data and not any(each.tells for each in _parts(record)):
             yield "", "Tells neither rows or bytes nor what the try used"
         if tells_data and self._needs_state and record.state is None:
             yield ".state", "Needed: this exporter samples no database"
@@ -135,20 +133,33 @@ def _claim(record: _Record) -> Claim | None:
     return Claim(source, pipeline, stage, record.rows, record.bytes, record.seconds)
 
 
-def _use(record: _Record) -> Use:
-    return Use(
-        record.dag_id,
-        record.task_id,
-        record.cpu_seconds,
-        record.peak_memory_bytes,
-        record.read_bytes,
-        record.written_bytes,
+def _parts(record: _Record) -> tuple[Use, Use]:
+    """Return the amounts, which add up, and the peak, which is one observation of a try."""
+    names = (record.dag_id, record.task_id)
+    return (
+        Use(
+            *names,
+            cpu_seconds=record.cpu_seconds,
+            read_bytes=record.read_bytes,
+            written_bytes=record.written_bytes,
+        ),
+        Use(*names, peak_memory_bytes=record.peak_memory_bytes),
     )
 
 
-def _key(on: TryId, sent_as: str | None) -> str:
-    """Name a use of a try: by its sender's id, so that two halves of one try are two."""
-    return blake2b(json.dumps([*on, sent_as]).encode(), digest_size=16).hexdigest()
+def _uses(on: TryId, record: _Record) -> dict[str, Use]:
+    """Return what a try used.
+
+    By its sender's id, so that two halves of one try are two; but of a try that was handed over
+    twice, as by a sidecar that was started again, the first peak is the one.
+    """
+    amounts, peak = _parts(record)
+    found = {_key(*on, record.id): amounts, _key(*on, None, "peak"): peak}
+    return {key: use for key, use in found.items() if use.tells}
+
+
+def _key(*of: object) -> str:
+    return blake2b(json.dumps(of).encode(), digest_size=16).hexdigest()
 
 
 def _reject(why: str) -> NoReturn:

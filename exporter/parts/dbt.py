@@ -23,7 +23,7 @@ def dbt_collector(path: Path, store: Store, submit: Submit, clock: Clock) -> Dbt
     """Build the dbt collector; it hands claims over to the intake."""
 
     def hand_over(on: TryId, claims: Sequence[Claim], outcome: str) -> bool:
-        reports = [Report(on, outcome, claim, None, "") for claim in claims if claim.tells]
+        reports = [Report(on, outcome, claim, {}) for claim in claims if claim.tells]
         if not reports:
             return True
         durable = submit(reports)

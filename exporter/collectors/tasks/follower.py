@@ -155,9 +155,7 @@ class Follower:
         tree = followed.tree
         if followed.task is not None and (tree.ended or cut_short) and not followed.end_told:
             followed.end_told = True
-            # Of one that goes on somebody else may see the end, and with it the peak.
-            peak = (tree.memory.peak or None) if tree.ended else None
-            self._ended.append(Ended(followed.task, peak, tree.total))
+            self._ended.append(Ended(followed.task, tree.memory.peak or None, tree.total))
 
     def _taken(self) -> list[Ended]:
         """Return the ends that are owed; nobody gets them again."""

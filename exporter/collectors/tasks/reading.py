@@ -27,11 +27,11 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A try whose task process has ended, or is followed no more."""
+    """A try whose task process has ended."""
 
     task: Task
     peak_bytes: int | None
-    """None when it was too quick for its memory to be read, or has not ended."""
+    """None when it was too quick for its memory to be read."""
     used: Use
     """In all, as far as this exporter has counted."""
 

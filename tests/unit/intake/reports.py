@@ -11,8 +11,8 @@ def on(number: int = 1, dag_id: str = "etl") -> TryId:
 
 
 def claim(number: int = 1, rows: int = 5, state: str | None = None, dag_id: str = "etl") -> Report:
-    return Report(on(number, dag_id), state, Claim(Source.EXPLICIT, rows=rows), None, f"k{number}")
+    return Report(on(number, dag_id), state, Claim(Source.EXPLICIT, rows=rows), {})
 
 
 def use(key: str = "u1", cpu_seconds: float = 2.0, dag_id: str = "etl") -> Report:
-    return Report(on(1, dag_id), None, None, Use(dag_id, "load", cpu_seconds=cpu_seconds), key)
+    return Report(on(1, dag_id), None, None, {key: Use(dag_id, "load", cpu_seconds=cpu_seconds)})

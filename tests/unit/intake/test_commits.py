@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from exporter import catalogue
 from exporter.clock import Clock
 from exporter.intake import commits
 from exporter.intake.commits import Committer
-from exporter.intake.payload import Report
+from exporter.intake.payload import Decoder, Report
 from exporter.intake.uses import Uses
 from exporter.rows.book import ClaimBook
 from exporter.telemetry.ledger import Ledger
@@ -149,7 +150,7 @@ def test_a_use_counts_when_its_dag_becomes_known(
 
 def test_a_defect_is_told_to_who_waits_and_the_next_push_is_taken(make: Make) -> None:
     intake = make()
-    broken = Report(on(), None, None, use().use, "k")
+    broken = Report(on(), None, None, use().uses)
     put = intake.store.put
     intake.store.put = lambda name, batch: 1 / 0  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
@@ -173,10 +174,27 @@ def test_parts_of_one_try_are_booked_together(make: Make) -> None:
     gold = claim(1, rows=1, state="success")
     assert gold.claim is not None
     silver = Report(gold.on, None, gold.claim.__class__(gold.claim.source, stage="silver", rows=2),
-                    None, "k")  # fmt: skip
+                    {})  # fmt: skip
     assert intake.push(gold, silver)
     assert sorted(each.rows or 0 for each in intake.book.of(on(1))) == [1, 2]
     assert intake.book.states() == {on(1): "success"}
+
+
+def test_a_try_that_is_handed_over_in_two_halves_has_used_both_and_has_one_peak(
+    make: Make, tmp_path: Path
+) -> None:
+    record = {"dag_id": "etl", "task_id": "load", "run_id": "r", "try_number": 1}
+    decode = Decoder(needs_state=False)
+    intake = make(tmp_path)
+    for half, peak in (("a", 5), ("b", 7)):
+        told = {**record, "source": "sidecar", "id": half, "cpu_seconds": 2.0}
+        assert intake.push(*decode(json.dumps({**told, "peak_memory_bytes": peak}).encode()))
+    intake.committer.stop()
+    intake.kill()
+    again = make(tmp_path)
+    assert again.cpu == {"etl": 4.0}
+    ((_, buckets),) = again.store.children(catalogue.TASK_PEAK_MEMORY).values()
+    assert sum(buckets) == 1
 
 
 def test_few_claims_on_dags_that_do_not_exist_are_kept_and_not_for_long(

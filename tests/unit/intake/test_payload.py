@@ -41,14 +41,17 @@ def test_a_claim_is_read_with_everything_it_says() -> None:
     assert report.on == TRY._replace(map_index=3)
     assert report.state == "success"
     assert report.claim == Claim(Source.PLUGIN, "sales", "gold", 5, 7, 0.5)
-    assert report.use == Use("etl", "group.load-1", cpu_seconds=1.5)
+    assert [*report.uses.values()] == [Use("etl", "group.load-1", cpu_seconds=1.5)]
 
 
 def test_what_a_sidecar_hands_over_is_a_use_and_no_claim() -> None:
     body = {**RECORD, "source": "sidecar", "cpu_seconds": 2, "peak_memory_bytes": 0, "id": "x"}
     (report,) = decode(json.dumps(body).encode())
     assert report.claim is None
-    assert report.use == Use("etl", "group.load-1", cpu_seconds=2.0, peak_memory_bytes=0)
+    assert [*report.uses.values()] == [
+        Use("etl", "group.load-1", cpu_seconds=2.0),
+        Use("etl", "group.load-1", peak_memory_bytes=0),
+    ]
 
 
 def test_several_records_come_in_their_order() -> None:
@@ -60,10 +63,22 @@ def test_several_records_come_in_their_order() -> None:
 def test_the_same_use_has_the_same_key_and_another_has_another() -> None:
     def key(**more: object) -> str:
         (report,) = decode(json.dumps(record(cpu_seconds=1, **more)).encode())
-        return report.key
+        (key,) = report.uses
+        return key
 
     assert key(id="a") == key(id="a", rows=None, source="sidecar")
     assert len({key(), key(id="a"), key(id="b"), key(id="a", try_number=3)}) == 4
+
+
+def test_a_try_has_one_peak_whoever_tells_it() -> None:
+    def keys(**more: object) -> list[str]:
+        (report,) = decode(json.dumps(record(peak_memory_bytes=1, **more)).encode())
+        return [*report.uses]
+
+    (peak,) = keys(id="a")
+    assert keys(id="b") == keys() == [peak]
+    assert peak not in keys(id="a", cpu_seconds=1)[:1]
+    assert keys(id="b", try_number=3) != [peak]
 
 
 @pytest.mark.parametrize("field", ["dag_id", "task_id", "run_id", "try_number"])
@@ -184,9 +199,10 @@ def test_what_is_taken_can_be_counted_and_named_whatever_was_sent(
         assert 0 < len(str(error)) <= 200  # noqa: PT017 - being taken is as good
         return
     for report in reports:
-        " ".join([*report.on[:3], report.key]).encode()
+        " ".join([*report.on[:3], *report.uses]).encode()
         amounts = [report.claim.rows, report.claim.seconds] if report.claim else []
-        amounts += [report.use.cpu_seconds, report.use.read_bytes] if report.use else []
+        for use in report.uses.values():
+            amounts += [use.cpu_seconds, use.read_bytes, use.peak_memory_bytes]
         assert all(amount is None or 0 <= amount < 2**53 for amount in amounts)
 
 
