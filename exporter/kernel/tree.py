@@ -33,6 +33,8 @@ class Tree:
         self._links: dict[str, int | None] = {}
         """How many links each parent had when it was last looked through."""
         self._scanned: frozenset[Place] = frozenset()
+        self.is_cut = False
+        """Whether the last walk ended at a bound of what may be looked into."""
 
     @property
     def parents(self) -> frozenset[str]:
@@ -68,6 +70,7 @@ class Tree:
 
         What lies beyond the bounds is not found.
         """
+        self.is_cut = False
         found: set[Place] = set()
         seen = 0
         waiting = deque([("/", 0)])
@@ -76,6 +79,7 @@ class Tree:
             for name in self._names(path) or ():
                 seen += 1
                 if seen > MOST_DIRECTORIES:
+                    self.is_cut = True
                     return frozenset(found)
                 if (place := _place(path, name)) is not None:
                     found.add(place)

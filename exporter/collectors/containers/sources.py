@@ -7,15 +7,21 @@ import threading
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import structlog
+
 from exporter.errors import SourceUnavailableError
 from exporter.kernel.hierarchies import Hierarchies, Home, hierarchies_seen_by
 from exporter.kernel.layout import Place, identified
 from exporter.kernel.membership import membership
-from exporter.kernel.tree import Tree
+from exporter.kernel.tree import MOST_DIRECTORIES, Tree
 
 WALK_SECONDS = 15.0
 """How often the whole tree is walked for new parents; known ones are looked at each time."""
 MAX_CONTAINERS = 10_000
+_BOUNDED = (
+    f"there are more than {MOST_DIRECTORIES} cgroups, or {MAX_CONTAINERS} containers: what is "
+    "beyond is not measured"
+)
 # Of Docker without and with systemd, and of Podman: the first container is found at once as well.
 _USUAL_PARENTS = ("/docker", "/system.slice", "/machine.slice")
 
@@ -40,6 +46,8 @@ class HostTree:
         self._places: frozenset[Place] = frozenset()
         self._known: dict[str, Found] = {}
         self._lock = threading.Lock()
+        self._log = structlog.get_logger("exporter.collectors.containers")
+        self._is_cut = False
 
     def found(self, now: float, *, again: bool = False) -> Mapping[str, Found]:
         """Return the containers by id; `now` is monotonic.
@@ -51,6 +59,7 @@ class HostTree:
             if now >= self._walk_at:
                 self._walk_at = now + WALK_SECONDS
                 places |= self._tree.walk()
+                self._tell_bounds(is_cut=self._tree.is_cut or len(places) > MAX_CONTAINERS)
         if places is not self._places:
             self._places = places
             bounded = sorted(places, key=lambda place: place.container_id)[:MAX_CONTAINERS]
@@ -69,6 +78,11 @@ class HostTree:
     def parent(self, path: str) -> Mapping[str, Home]:
         """Return the directories of what holds containers."""
         return self._hierarchies.at(path)
+
+    def _tell_bounds(self, *, is_cut: bool) -> None:
+        if is_cut and not self._is_cut:
+            self._log.warning("containers.bounded", reason=_BOUNDED)
+        self._is_cut = is_cut
 
     def _at(self, place: Place) -> Found:
         return Found(place, self._hierarchies.at(place.path or "/"))

@@ -126,9 +126,11 @@ def test_a_bad_hint_finds_nothing(tree, hint):
 def test_a_walk_is_bounded_by_count(tree, root, monkeypatch):
     monkeypatch.setattr(module, "MOST_DIRECTORIES", 2)
     assert ids(tree.walk()) == {ID}
+    assert not tree.is_cut
     (root / "a").mkdir()
     (root / "b").mkdir()
     assert tree.walk() == frozenset()
+    assert tree.is_cut
 
 
 def test_a_walk_is_bounded_by_depth(tree, root):
