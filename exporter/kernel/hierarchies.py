@@ -49,6 +49,12 @@ class Hierarchies:
 
     by_controller: Mapping[str, Hierarchy]
 
+    @property
+    def are_whole(self) -> bool:
+        """Whether every cgroup of the host is in them, not those of one container alone."""
+        shown = set(self.by_controller.values())
+        return bool(shown) and all(map(_is_true_root, shown))
+
     def at(self, path: str) -> dict[str, Home]:
         """Return the directories of the cgroup that has this path in every hierarchy."""
         return {

@@ -77,7 +77,7 @@ class ContainersCollector(Collector):
         """Read every container there is."""
         self._begin()
         now = self._clock.monotonic()
-        beside = not self._look(now)
+        beside = self._look(now)
         self._ended = [
             each for each in self._ended if now - (each.ended_at or now) < LINGER_SECONDS
         ]
@@ -124,17 +124,19 @@ class ContainersCollector(Collector):
         return member
 
     def _look(self, now: float) -> bool:
-        """Read all that there are; tell whether any is in our own tree."""
+        """Read all that there are; tell whether they were looked for beside us."""
         # What is started meanwhile waits for the next sample: this one has not seen it.
         with self._lock:
             found = self._tree.found(now)
-            self._join(found or self._siblings.found(), now)
+            # To look at every process costs more than all the rest.
+            beside = not found and not self._tree.is_whole
+            self._join(self._siblings.found() if beside else found, now)
         self._parents.read()
         if self._read(now) and found:
             with self._lock:
                 self._join(self._tree.found(now, again=True), now)
         self._parents.update()
-        return bool(found)
+        return beside
 
     def _join(self, found: Mapping[str, Found], now: float) -> None:
         """Open those that have come, and end those that are gone."""

@@ -40,6 +40,8 @@ class HostTree:
 
     def __init__(self, hierarchies: Hierarchies) -> None:
         """Take the mounted hierarchies; nothing is read yet."""
+        self.is_whole = hierarchies.are_whole
+        """Whether there can be no container elsewhere."""
         self._hierarchies = hierarchies
         self._tree = Tree(hierarchies)
         self._walk_at = 0.0

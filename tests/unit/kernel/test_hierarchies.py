@@ -132,6 +132,14 @@ def test_a_sibling_shows_its_own_cgroup_and_a_host_tree_is_refused(layout, expec
     assert hierarchies_seen_by(procfs, 9) is None
 
 
+@pytest.mark.parametrize("layout", ["sidecar-v2", "sidecar-v1"])
+def test_what_a_container_is_shown_of_itself_is_not_whole(layout, tmp_path):
+    procfs = LAYOUTS / layout / "proc"
+    assert not hierarchies_seen_by(str(procfs), 7).are_whole
+    assert hierarchies_in(str(procfs / "8" / "root" / "sys" / "fs" / "cgroup")).are_whole
+    assert not found_hierarchies(str(tmp_path), str(tmp_path)).are_whole
+
+
 def test_a_link_made_in_a_container_is_not_followed(tmp_path):
     (tmp_path / "7" / "root" / "sys").mkdir(parents=True)
     theirs = LAYOUTS / "sidecar-v2" / "proc" / "7" / "root" / "sys" / "fs"
