@@ -49,6 +49,9 @@ class Member:
         reading = self.cgroup.fast()
         if reading is None:
             return False
+        if reading.cpu_seconds is None and self.fast is not None:
+            # Version 1 is removed controller by controller: what it has used it has used.
+            reading = reading._replace(cpu_seconds=self.fast.cpu_seconds)
         self.fast = reading
         return True
 

@@ -152,3 +152,11 @@ def test_a_new_name_makes_all_samples_anew(world):
     world.tell(member, "after")
     world.update()
     assert {sample.labels[2] for sample in world.shown.usage()} == {"after"}
+
+
+def test_what_was_used_stays_when_the_cgroup_is_half_removed(world):
+    member = world.member("a")
+    readings = [Fast(5.0, 2, 9, 0), Fast(None, 1, 9, 0), None]
+    member.cgroup = SimpleNamespace(fast=lambda: readings.pop(0))
+    assert [member.read() for _ in range(3)] == [True, True, False]
+    assert member.cpu_seconds == 5.0
