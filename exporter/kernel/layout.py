@@ -14,6 +14,8 @@ _ANY_ID = re.compile(_ID)
 _POD = re.compile(
     r"(?:^|-)pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$"
 )
+_ALL_PODS = re.compile(r"(?:[a-z]+-)?kubepods(?:\.slice)?")
+_SOME_PODS = re.compile(r"(?:(?:[a-z]+-)?kubepods-)?(?:burstable|besteffort)(?:\.slice)?")
 _CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 _RUNTIMES = {
     "docker": "docker",
@@ -77,6 +79,21 @@ def possible_paths(container_id: str, parent: str) -> list[str]:
         return []
     above = parent.rstrip("/")
     return [f"{above}/{form.format(container_id)}" for form in _FORMS]
+
+
+def is_pod(name: str) -> bool:
+    """Tell whether a directory of this name is a pod's cgroup, which holds its containers."""
+    return _POD.search(name) is not None
+
+
+def holds_all_pods(name: str) -> bool:
+    """Tell whether it is the cgroup of Kubernetes, which holds every pod of a node."""
+    return _ALL_PODS.fullmatch(name) is not None
+
+
+def holds_some_pods(name: str) -> bool:
+    """Tell whether it is that of one class of service, within the one of all pods."""
+    return _SOME_PODS.fullmatch(name) is not None
 
 
 def _is_other(prefix: str | None, above: list[str]) -> bool:

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 
 from exporter.kernel.directories import child_names, is_directory, link_count
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
-from exporter.kernel.layout import Place, identified, possible_paths
+from exporter.kernel.layout import (
+    Place,
+    holds_all_pods,
+    holds_some_pods,
+    identified,
+    is_pod,
+    possible_paths,
+)
 from exporter.kernel.membership import UNIFIED
 
 MOST_DEPTH = 12
@@ -28,6 +35,8 @@ class Tree:
             (found[controller] for controller in _WALKED if controller in found), None
         )
         self._parents: set[str] = set()
+        self._nests: set[str] = set()
+        """Below which pods come and go, each of them a parent."""
         self._below: dict[str, dict[str, Place | None]] = {}
         """By parent and name of a directory, which container it is."""
         self._links: dict[str, int | None] = {}
@@ -42,14 +51,14 @@ class Tree:
         return frozenset(self._parents)
 
     def scan(self, *, again: bool = False) -> frozenset[Place]:
-        """Return the containers below the known parents; a parent that is gone is forgotten.
+        """Return the containers in pods and below known parents; who is gone is forgotten.
 
         It is the same object again as long as none came and none went. A parent with as many
         directories as before is looked through only `again`: who knows that a container has
         ended asks for that, for another may have come in its place.
         """
         below = {}
-        for parent in self.parents:
+        for parent in self._parents | self._pods():
             links = self._link_count(parent)
             if links is not None and links == self._links.get(parent) and not again:
                 below[parent] = self._below[parent]
@@ -84,6 +93,8 @@ class Tree:
                 if (place := _place(path, name)) is not None:
                     found.add(place)
                     self._parents.add(path)
+                elif holds_all_pods(name):
+                    self._nests.add(f"{path.rstrip('/')}/{name}")
                 if depth + 1 < MOST_DEPTH:
                     waiting.append((f"{path.rstrip('/')}/{name}", depth + 1))
         return frozenset(found)
@@ -100,6 +111,15 @@ class Tree:
                     self._links.pop(parent, None)
                     return place
         return None
+
+    def _pods(self) -> set[str]:
+        """Return the pods that there are now."""
+        found = set()
+        for nest in self._nests:
+            inner = [f"{nest}/{name}" for name in self._names(nest) or () if holds_some_pods(name)]
+            for path in (nest, *inner):
+                found |= {f"{path}/{name}" for name in self._names(path) or () if is_pod(name)}
+        return found
 
     def _identified(self, parent: str, names: list[str]) -> dict[str, Place | None]:
         known = self._below.get(parent, {})

@@ -1,29 +1,42 @@
 """What ended containers used after our last reading of them: told by what holds them.
 
-A cgroup keeps the CPU of its removed children, to the microsecond. Of a parent that holds nothing
-but containers, what is not the sum of all readings is therefore what no reading caught.
+A cgroup keeps the CPU of its removed children, to the microsecond. Of one that holds nothing but
+containers, what is not the sum of all readings is therefore what no reading caught.
 """
 
 from __future__ import annotations
 
-import re
+from exporter.kernel.layout import holds_all_pods, is_pod
 
-_POD = re.compile(r"(?:^|/)(?:kubepods[^/]*-)?pod[0-9a-f_-]{32,36}(?:\.slice)?$")
-_ENGINE = re.compile(r"(?:^|/)(?:docker|libpod_parent)$")
+_ENGINES = frozenset({"docker", "libpod_parent"})
+USUAL_HOLDERS = frozenset({"/docker", "/libpod_parent", "/kubepods", "/kubepods.slice"})
 
 
-def parent_class(path: str) -> str | None:
-    """Return what kind of parent holds nothing but containers; None when others may be in it."""
-    if _POD.search(path):
-        return "pod"
-    return "docker" if _ENGINE.search(path) else None
+def holder(parent: str) -> str | None:
+    """Return what keeps the books of a container's parent; None where others may be in it.
+
+    A pod's cgroup is removed moments after its containers; the one that holds all pods stays.
+    """
+    names = parent.split("/")
+    if names[-1] in _ENGINES:
+        return parent
+    if not is_pod(names[-1]):
+        return None
+    while names and not holds_all_pods(names[-1]):
+        names.pop()
+    return "/".join(names) or parent
+
+
+def holder_class(path: str) -> str:
+    """Return what a holder holds: the containers of an engine, or pods."""
+    return "docker" if path.rpartition("/")[2] in _ENGINES else "pod"
 
 
 class Leftover:
-    """The books of one parent; all figures are CPU seconds."""
+    """The books of one holder; all figures are CPU seconds."""
 
     def __init__(self, *, is_new: bool = False) -> None:
-        """Open the books; of a parent that is new, all that it has used until now is told."""
+        """Open the books; of a holder that is new, all that it has used until now is told."""
         self._before: float | None = 0.0 if is_new else None
         """Used before the first look, by who had ended then."""
         self._ended = 0.0
@@ -34,12 +47,12 @@ class Leftover:
         """Take the last reading of a container that has ended."""
         self._ended += container_seconds
 
-    def update(self, parent_seconds: float, living_seconds: float) -> None:
-        """Take new readings: the parent's, and after it those of its living containers.
+    def update(self, held_seconds: float, living_seconds: float) -> None:
+        """Take new readings: the holder's, and after it those of its living containers.
 
         In that order what is used in between makes the figure smaller for a moment, never larger.
         """
-        unread = parent_seconds - living_seconds - self._ended
+        unread = held_seconds - living_seconds - self._ended
         if self._before is None:
             self._before = unread
         self.seconds = max(self.seconds, unread - self._before)

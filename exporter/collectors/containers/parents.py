@@ -1,4 +1,4 @@
-"""The parents of containers, whose counters keep what their removed children have used."""
+"""What holds containers, whose counters keep what removed containers have used."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from exporter import catalogue
-from exporter.collectors.containers.leftover import Leftover, parent_class
+from exporter.collectors.containers.leftover import USUAL_HOLDERS, Leftover, holder, holder_class
 from exporter.collectors.containers.member import Member
 from exporter.kernel.cgroup import Cgroup
+from exporter.kernel.directories import is_directory
 from exporter.kernel.hierarchies import Home
 from exporter.kernel.kept import Descriptors
 from exporter.samples import Sample
 
 
 class Parent:
-    """One parent that holds nothing but containers."""
+    """One cgroup that holds nothing but containers, or pods of them."""
 
     def __init__(self, kind: str, cgroup: Cgroup, books: Leftover) -> None:
         """Take its cgroup; nothing is read yet."""
         self.kind = kind
-        """The class that `parent_class` told."""
+        """The class that `holder_class` told."""
         self.books = books
         self.members: set[Member] = set()
         """Its living containers."""
@@ -45,7 +46,7 @@ class Parent:
 
 
 class Parents:
-    """Every parent that holds nothing but containers, and what those that are gone had left."""
+    """Every holder of nothing but containers or pods, and what those that are gone had left."""
 
     def __init__(
         self, homes: Callable[[str], Mapping[str, Home]], descriptors: Descriptors
@@ -53,6 +54,7 @@ class Parents:
         """Take who knows the directories of a path."""
         self._homes = homes
         self._descriptors = descriptors
+        self._usual = {path: homes(path).get("cpuacct") for path in USUAL_HOLDERS}
         self._known: dict[str, Parent] = {}
         self._closed: dict[str, float] = defaultdict(float)
         """CPU seconds by class."""
@@ -60,25 +62,23 @@ class Parents:
 
     def begin(self, member: Member) -> None:
         """Take a container that has come."""
-        path = member.place.parent
-        if path is None or (kind := parent_class(path)) is None:
-            return
-        if path not in self._known:
-            # A pod that was not there at the first look has nothing before our time.
-            books = Leftover(is_new=self._looked and kind == "pod")
-            cgroup = Cgroup(self._homes(path), self._descriptors)
-            self._known[path] = Parent(kind, cgroup, books)
-        self._known[path].members.add(member)
+        if (path := holder(member.place.parent or "")) is not None:
+            self._open(path)
+            self._known[path].members.add(member)
 
     def end(self, member: Member) -> None:
         """Take the last reading of a container that has ended."""
-        parent = self._known.get(member.place.parent or "")
+        parent = self._known.get(holder(member.place.parent or "") or "")
         if parent is not None:
             parent.members.discard(member)
             parent.books.end(member.cpu_seconds)
 
     def read(self) -> None:
-        """Read every parent; to be done before its containers are read."""
+        """Read every holder; to be done before its containers are read."""
+        # The usual ones also while nothing is in them: of what comes and goes unseen they tell.
+        for path, home in self._usual.items():
+            if home is not None and is_directory(home.directory):
+                self._open(path)
         for path, parent in list(self._known.items()):
             if not parent.read() and not parent.members:
                 del self._known[path]
@@ -92,9 +92,16 @@ class Parents:
         self._looked = True
 
     def samples(self) -> Iterator[Sample]:
-        """Make a sample for each class of parents."""
+        """Make a sample for each class."""
         totals = self._closed.copy()
         for parent in self._known.values():
             totals[parent.kind] += parent.books.seconds
         for kind, seconds in totals.items():
             yield Sample(catalogue.CONTAINER_UNATTRIBUTED_CPU, (kind,), seconds)
+
+    def _open(self, path: str) -> None:
+        if path not in self._known:
+            # One that was looked for from the first look on has nothing before our time.
+            books = Leftover(is_new=self._looked and path in USUAL_HOLDERS)
+            cgroup = Cgroup(self._homes(path), self._descriptors)
+            self._known[path] = Parent(holder_class(path), cgroup, books)

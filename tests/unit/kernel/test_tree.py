@@ -10,7 +10,7 @@ import pytest
 from exporter.kernel import tree as module
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
 from exporter.kernel.tree import Tree
-from tests.unit.kernel.layouts import PLACES, cid, hierarchies
+from tests.unit.kernel.layouts import PLACES, UID, cid, hierarchies
 
 ID, OTHER = cid("docker-a"), cid("docker-b")
 
@@ -54,6 +54,24 @@ def test_a_scan_sees_who_came_and_who_went_below_a_known_parent(tree, root):
     assert ids(tree.scan()) == {ID, OTHER}
     (root / "docker" / ID).rmdir()
     assert ids(tree.scan()) == {OTHER}
+
+
+@pytest.mark.parametrize(
+    ("known", "new"),
+    [
+        ("kubepods/burstable", f"kubepods/burstable/pod{UID}"),
+        ("kubepods", f"kubepods/pod{UID}"),
+        ("a/b-kubepods.slice", "a/b-kubepods.slice/b-kubepods-besteffort.slice/"
+         f"b-kubepods-besteffort-pod{UID.replace('-', '_')}.slice"),
+    ],
+)  # fmt: skip
+def test_a_scan_sees_containers_of_new_pods(tree, root, known, new):
+    (root / known).mkdir(parents=True)
+    tree.walk()
+    (root / new / OTHER).mkdir(parents=True)
+    assert ids(tree.scan()) == {ID, OTHER}
+    shutil.rmtree(root / new)
+    assert ids(tree.scan()) == {ID}
 
 
 def test_a_scan_is_the_same_object_until_somebody_comes_or_goes(tree, root):
