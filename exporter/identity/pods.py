@@ -49,6 +49,10 @@ class PodList:
             self._target += f"{'&' if '?' in self._target else '?'}{urlencode(chosen)}"
         self._last = Pods()
 
+    def __str__(self) -> str:
+        """Return how sentences name who is asked."""
+        return str(self._endpoint)
+
     @property
     def pods(self) -> Mapping[str, PodInfo]:
         """The pods by uid, as of the last good refresh."""

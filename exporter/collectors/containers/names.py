@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -18,6 +19,8 @@ from exporter.identity.pods import PodList
 SETTLE_SECONDS = 10.0
 """How long a container waits for a name before it is exposed without one."""
 PODS_EVERY_SECONDS = 15.0
+FIRST_LIST_SECONDS = 1.0
+"""How long the start waits for it: names are then known when the first sample is taken."""
 
 
 class Names:
@@ -39,7 +42,10 @@ class Names:
         self._own_pod_trouble: str | None = None
         self._heard: Sequence[object] = ()
         self._dags: DagFilter | None = None
-        self._asking = Loop("pod-list", pods.refresh, lambda: PODS_EVERY_SECONDS) if pods else None
+        self._asking = Loop("pod-list", pods.refresh, self._pause_seconds) if pods else None
+        self._asked = threading.Event()
+        if self._asking is not None:
+            self._asking.trouble = f"{pods} has not answered yet"
 
     def start(self) -> None:
         """Begin to ask."""
@@ -47,6 +53,7 @@ class Names:
             self._engine.start()
         if self._asking is not None:
             self._asking.start()
+            self._asked.wait(FIRST_LIST_SECONDS)
 
     def stop(self) -> None:
         """Ask no more."""
@@ -107,6 +114,10 @@ class Names:
 
     def _engine_tells(self, member: Member) -> EngineContainer | None:
         return self._engine.containers.get(member.place.container_id) if self._engine else None
+
+    def _pause_seconds(self) -> float:
+        self._asked.set()
+        return PODS_EVERY_SECONDS
 
     @property
     def _nobody(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from threading import Semaphore
+from threading import Event, Semaphore, Timer
 from types import SimpleNamespace
 
 import pytest
@@ -131,6 +131,20 @@ def test_a_container_that_the_last_list_lacks_has_the_pods_listed_again_at_once(
         assert listed.acquire(timeout=5)
         assert names.identity(member(UID), SETTLE_SECONDS) is not None
         assert not listed.acquire(timeout=0.1)
+    finally:
+        names.stop()
+
+
+def test_a_start_waits_for_the_first_list_and_until_then_says_so():
+    answers = Event()
+    asked = pods()
+    asked.refresh = answers.wait
+    names = Names(naming(), pods=asked)
+    assert names.trouble.endswith("has not answered yet")
+    Timer(0.05, answers.set).start()
+    names.start()
+    try:
+        assert names.trouble is None
     finally:
         names.stop()
 
