@@ -17,6 +17,7 @@ from exporter.collectors.base import Collector
 from exporter.collectors.tasks.titles import titled
 from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
+from exporter.identity.downward import DownwardVolume
 from exporter.kernel.hierarchies import found_hierarchies
 from exporter.parts.containers import containers_collector, has_engine
 from exporter.parts.surroundings import Surroundings, dag_filter
@@ -42,6 +43,8 @@ def host_findings(
         known_tasks=frozenset,
         identities=dict,
     )
+    if (pod := around.own_pod()) is not None:
+        yield _pod(pod)
     if settings.containers:
         if has_engine(settings, environ):
             yield _engine(settings)
@@ -51,6 +54,16 @@ def host_findings(
             yield Finding("cgroups", is_bad=False, text=text, fix=_FIX, is_warning=True)
     if settings.tasks:
         yield from _tasks(settings, tasks_collector(around, store.checkpoint, None))
+
+
+def _pod(volume: DownwardVolume) -> Finding:
+    try:
+        pod = volume.pod()
+    except SourceUnavailableError as error:
+        fix = "mount the downward API's volume there, and give its place to --kubernetes.pod-info"
+        return Finding("pod", is_bad=True, text=str(error), fix=fix)
+    text = f"{len(pod.annotations)} annotations and {len(pod.labels)} labels of {pod.name or 'it'}"
+    return Finding("pod", is_bad=False, text=text)
 
 
 def _engine(settings: Settings) -> Finding:

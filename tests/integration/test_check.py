@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from exporter.demo import schema
+from tests.integration.identity.stub import Stub, hangs
 from tests.integration.web.world import World
 from tests.support.account import Account
 from tests.support.certificates import Issued
@@ -325,3 +326,31 @@ def test_who_is_to_take_over_what_tries_used_is_asked(tmp_path):
         assert "answered 401 - give --forward.token-file" in lines[0]
         code, lines = forward(tmp_path, receiver.url, *pod)
         assert (code, [line[:5] for line in lines]) == (2, ["FAIL "])
+
+
+def test_a_pod_list_that_nobody_tells_fails(tmp_path):
+    (tmp_path / "cgroup.controllers").touch()
+    (tmp_path / "1").mkdir()
+    nothing = ("--path.procfs", str(tmp_path), "--path.cgroupfs", str(tmp_path))
+    nothing += ("--no-collector.airflow", "--docker.host", "none")
+    with Stub(hangs) as stub:
+        for url, said in ((f"http://127.0.0.1:{free_port()}/pods", "Connection refused"),
+                          (f"{stub.url}/pods", "has not answered yet")):  # fmt: skip
+            code, lines = check(tmp_path, "", *nothing, "--kubernetes.pods-url", url)
+            assert code == 2
+            (line,) = failures(lines)
+            assert line.startswith("FAIL containers: ")
+            assert said in line
+
+
+def test_the_pod_is_told_and_its_absence_fails(tmp_path):
+    (tmp_path / "1").mkdir()
+    nothing = ("--path.procfs", str(tmp_path), "--no-collector.airflow")
+    nothing += ("--no-collector.containers", "--kubernetes.pod-info")
+    code, lines = check(tmp_path, "", *nothing, str(tmp_path / "none"))
+    assert (code, [line.split(":")[0] for line in failures(lines)]) == (2, ["FAIL pod"])
+    (tmp_path / "annotations").write_text('dag_id="d"\ntask_id="t"\n')
+    (tmp_path / "name").write_text("sales-1")
+    code, lines = check(tmp_path, "", *nothing, str(tmp_path))
+    assert code == 0
+    assert "ok   pod: 2 annotations and 0 labels of sales-1" in lines
