@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from exporter import catalogue
 from exporter.check.finding import Finding
 from exporter.check.host import host_findings
-from exporter.check.needless import needless
+from exporter.check.needless import alone, needless
 from exporter.check.state import state_finding
 from exporter.check.web import web_findings
 from exporter.clock import Clock
@@ -30,7 +30,7 @@ def findings(
     # A store without a ledger: what is tried here must not be counted anywhere.
     store = Store(catalogue.FAMILIES, Limits(), Ledger(None, clock), clock)
     yield Finding("configuration", is_bad=False, text=str(settings.config_file or "flags only"))
-    yield from _warnings(unknown_variables(environ))
+    yield from _warnings([*unknown_variables(environ), *alone(settings)])
     known = len(baselines(settings.baselines_file))
     origin = settings.baselines_file or "the shipped file"
     yield Finding("baselines", is_bad=False, text=f"{known} in {origin}")

@@ -222,8 +222,10 @@ def test_what_has_no_effect_is_logged_at_the_start_and_told_by_check(tmp_path: P
         "AIRFLOW_PERF_EXPORTER_AIRFLOW_SCHEMA": "airflow",
         "AIRFLOW_PERF_EXPORTER_LOG_LEVL": "SECRET",
         "AIRFLOW_PERF_EXPORTER_AIRFLOW_DSN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW_PERF_EXPORTER_KUBERNETES_NODE": "node-1",
     }
     arguments = ("--state.path", str(tmp_path), "--web.listen-address", "127.0.0.1:0")
+    alone = "--kubernetes.node: has no effect without --kubernetes.pods-url"
     needless = "AIRFLOW_PERF_EXPORTER_AIRFLOW_SCHEMA: has no effect, SQLite knows no schemas"
     unknown = (
         "AIRFLOW_PERF_EXPORTER_LOG_LEVL: no such setting; "
@@ -232,10 +234,10 @@ def test_what_has_no_effect_is_logged_at_the_start_and_told_by_check(tmp_path: P
     served = run("serve", *arguments, "--log.format", "json", **environ)
     logged = [json.loads(line) for line in served.output.splitlines() if line.startswith("{")]
     assert [(each["level"], each["event"], each["reason"]) for each in logged] == [
-        ("warning", "config.without_effect", reason) for reason in (unknown, needless)
+        ("warning", "config.without_effect", reason) for reason in (unknown, alone, needless)
     ]
     checked = run("check", *arguments, **environ)
-    for reason in (unknown, needless):
+    for reason in (unknown, alone, needless):
         assert f"warn configuration: {reason}\n" in checked.output
     assert "SECRET" not in served.output + checked.output
 
