@@ -306,6 +306,7 @@ def test_what_serve_would_refuse_of_forwarding_is_refused(tmp_path):
 def test_who_is_to_take_over_what_tries_used_is_asked(tmp_path):
     port = free_port()
     url, pod = f"http://127.0.0.1:{port}", ("--kubernetes.pod-info", str(tmp_path))
+    (tmp_path / "annotations").write_text('dag_id="d"\n')
     code, lines = forward(tmp_path, url, *pod)
     assert (code, [line[:5] for line in lines]) == (2, ["FAIL "])
     assert "Connection refused" in lines[0]
