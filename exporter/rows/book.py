@@ -11,8 +11,10 @@ from exporter.rows.claim import Claim, TryId, merged
 from exporter.rows.entries import claim_values, claims_of, try_id, try_text
 from exporter.samples import Checkpoint, EntryKey
 
-MAX_CLAIMS = 100_000
+MAX_CLAIMS = 50_000
 """Claims held at a time; more are refused until tries settle."""
+MAX_LENGTH = 16 * 2**20
+"""Characters of them as the ledger has them: three times what so many of usual names take."""
 MAX_PARTS = 64
 """Claims on one try."""
 EXPIRY_SECONDS = 86_400.0
@@ -52,6 +54,7 @@ class ClaimBook:
         }
         self._entries = dict(sorted(found.items(), key=lambda each: each[1].at))
         self._size = sum(len(each.claims) for each in self._entries.values())
+        self._length = sum(_length(on, each) for on, each in self._entries.items())
         self._changed: set[TryId] = set()
 
     def __len__(self) -> int:
@@ -68,13 +71,15 @@ class ClaimBook:
             entry = Entry(
                 merged((*known.claims, *claims)), settled_state(known.state, state), known.at
             )
-            growth = len(entry.claims) - len(known.claims)
-            if len(entry.claims) > MAX_PARTS or self._size + growth > MAX_CLAIMS:
+            if entry == self._entries.get(on):
+                return True
+            size = self._size + len(entry.claims) - len(known.claims)
+            length = self._length + _length(on, entry) - _length(on, known)
+            if len(entry.claims) > MAX_PARTS or size > MAX_CLAIMS or length > MAX_LENGTH:
                 return False
-            if entry != self._entries.get(on):
-                self._entries[on] = entry
-                self._size += growth
-                self._changed.add(on)
+            self._entries[on] = entry
+            self._size, self._length = size, length
+            self._changed.add(on)
             return True
 
     def of(self, on: TryId) -> tuple[Claim, ...]:
@@ -127,11 +132,16 @@ class ClaimBook:
     def _remove(self, on: TryId, entry: Entry) -> None:
         del self._entries[on]
         self._size -= len(entry.claims)
+        self._length -= _length(on, entry)
         self._changed.add(on)
 
 
 def _key(on: TryId) -> EntryKey:
     return (SECTION, try_text(on))
+
+
+def _length(on: TryId, entry: Entry) -> int:
+    return len(try_text(on)) + len(_text(entry)) if entry.claims else 0
 
 
 def _text(entry: Entry) -> str:

@@ -61,6 +61,21 @@ def test_a_full_book_takes_nothing_of_a_push(monkeypatch: pytest.MonkeyPatch) ->
     assert book.put(TWO, [explicit(1), explicit(2, stage="gold")], None, 0.0)
 
 
+def test_long_names_fill_the_book_before_many_claims_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "MAX_LENGTH", 1000)
+    smiling = [explicit(1, stage="\U0001f600" * 30)]  # twelve characters each in the ledger
+    book = ClaimBook()
+    assert book.put(ONE, smiling, None, 0.0)
+    assert book.put(ONE, smiling, None, 0.0)
+    assert book.put(TWO, smiling, None, 0.0)
+    three = ONE._replace(run_id="another")
+    for each in (book, ClaimBook(book.checkpoint().everything())):
+        assert not each.put(three, smiling, None, 0.0)
+        each.drop({ONE: each.of(ONE)})
+        assert each.put(three, smiling, None, 0.0)
+        assert not each.put(ONE, smiling, None, 0.0)
+
+
 def test_a_try_takes_so_many_parts_and_no_more() -> None:
     book = ClaimBook()
     parts = [explicit(1, stage=str(number)) for number in range(MAX_PARTS)]
