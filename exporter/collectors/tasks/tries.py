@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import structlog
+
 from exporter.clock import Clock
 from exporter.collectors.tasks.followed import Followed
 from exporter.collectors.tasks.naming import Sources, named
@@ -15,6 +17,10 @@ from exporter.collectors.tasks.tree import Tree
 from exporter.collectors.tasks.use import Remembered, loaded, root_key
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_NAMELESS = (
+    "a try has ended and nothing told which task it was of: what it used is in no figure; such "
+    "processes are counted in task_unattributed_processes"
+)
 
 
 def seconds_since_boot() -> float:
@@ -54,6 +60,8 @@ class Tries:
         self._tries: list[Followed] = []
         self._by_pid: dict[int, Followed] = {}
         """The try that a process is a member of."""
+        self._told_nameless = False
+        self._log = structlog.get_logger("exporter.collectors.tasks")
 
     def __iter__(self) -> Iterator[Followed]:
         """Yield the tries that there are now; they may change meanwhile."""
@@ -106,6 +114,8 @@ class Tries:
             if each.tree.ended and not each.tree.members:
                 self._tries.remove(each)
                 each.tree.close()
+                if each.task is None:
+                    self._tell_nameless()
 
     def close(self) -> None:
         """Release everything that is kept open."""
@@ -168,6 +178,12 @@ class Tries:
 
     def _is_ours(self, process: Process) -> bool:
         return process.id.start_ticks / _TICKS >= self._first_look
+
+    def _tell_nameless(self) -> None:
+        """Log it once: others' tasks may run here all the time."""
+        if not self._told_nameless:
+            self._told_nameless = True
+            self._log.warning("tasks.nameless", reason=_NAMELESS)
 
     def _give_up(self, followed: Followed) -> None:
         """Follow no more what only looked like a task process: a supervisor has other children."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.collectors.tasks.members import all_read
 from exporter.collectors.tasks.naming import Sources
@@ -373,6 +374,18 @@ def test_ids_that_airflow_does_not_allow_name_nothing(proc, bad):
     (proc.root / "70" / "environ").write_bytes(environ)
     reading = proc.follower(Sources(read_environ=True)).read()
     assert (reading.running, reading.unattributed) == ({}, 2)
+
+
+def test_what_ends_without_a_name_is_logged_once(proc):
+    follower = proc.follower()
+    with capture_logs() as logs:
+        for start in (60, 61):
+            supervised(proc, log=None, start=start)
+            read(follower)
+            assert len(logs) == (start > 60)
+            proc.end(60)
+            read(follower)
+    assert [log["event"] for log in logs] == ["tasks.nameless"]
 
 
 def test_a_title_of_a_hundred_kilobytes_is_read_to_its_bound(proc):
