@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import threading
+import time
 
 import pytest
 from structlog.testing import capture_logs
@@ -242,9 +243,17 @@ def _send_much(client: Client) -> None:
 
 
 def test_a_slow_reader_that_goes_on_reading_is_not_cut(serve: Serve, connect: Connect) -> None:
-    client = connect(serve(stall_seconds=0.5), receive_buffer_bytes=1 << 16)
-    client.ask("/big")
-    assert len(client.answer().body) == BIG_BYTES
+    stall_seconds = 2.0
+    client = connect(serve(stall_seconds=stall_seconds), receive_buffer_bytes=1 << 16)
+    client.ask("/big", version="1.0")
+    read, began = 0, time.monotonic()
+    while time.monotonic() - began < 1.5 * stall_seconds:
+        part = read + (1 << 20)
+        while read < part:
+            read += len(client.socket.recv(1 << 16))
+        time.sleep(stall_seconds / 10)
+    assert read < BIG_BYTES
+    assert read + len(client.until_closed()) > BIG_BYTES
 
 
 def test_a_defect_of_a_handler_is_answered_plainly_and_logged_once(
