@@ -62,10 +62,11 @@ class Follower:
             self._look(thorough=True)
             tries = list(self._tries)
         for each in tries:
-            if slow or each.measure_due(now):
+            thorough = slow or each.measure_due(now)
+            if thorough:
                 self._measure(each)
             with self._lock:
-                self._count(each, thorough=slow)
+                self._count(each, thorough=thorough)
                 if each.task is None:
                     self._tries.name(each)
         with self._lock:

@@ -30,12 +30,15 @@ class Memory:
         """Tells the memory of the container that serves this tree alone."""
 
     def measure(self, found: Mapping[ProcessId, Resident | None]) -> None:
-        """Take proportional sets, None where they cannot be read: resident ones stand in then."""
+        """Take proportional sets, None where they cannot be read: resident ones stand in then.
+
+        They count from the next resident sets on: with earlier ones, of who may have ended since,
+        what was shared would be charged to both.
+        """
         self._shared = {
             process: self._followed(process, resident.rss) - resident.pss if resident else 0
             for process, resident in found.items()
         }
-        self.follow(self._rss)
 
     def _followed(self, process: ProcessId, exact: int) -> int:
         """Return the resident set that a measurement is taken against.

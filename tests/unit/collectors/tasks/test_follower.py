@@ -12,7 +12,7 @@ from exporter.collectors.tasks.naming import Sources
 from exporter.collectors.tasks.use import Use
 from exporter.errors import SourceUnavailableError
 from exporter.model import Task
-from tests.unit.collectors.tasks.proc import Proc
+from tests.unit.collectors.tasks.proc import SMAPS, Proc
 
 UUID = "019d3a6e-0c5b-7cd1-8f5e-5b1b2f6f9f5e"
 OTHER = "019d3a6e-0c5b-7cd1-8f5e-5b1b2f6f9f5f"
@@ -374,6 +374,22 @@ def test_ids_that_airflow_does_not_allow_name_nothing(proc, bad):
     (proc.root / "70" / "environ").write_bytes(environ)
     reading = proc.follower(Sources(read_environ=True)).read()
     assert (reading.running, reading.unattributed) == ({}, 2)
+
+
+def test_what_was_shared_with_a_child_that_has_ended_makes_no_peak(proc):
+    supervised(proc, kib=40_000)
+    proc.put(70, "sh", parent=60, kib=40_000)
+    for pid in (60, 70):
+        (proc.root / str(pid) / "smaps_rollup").write_text(SMAPS.format(40_000, 20_000))
+    follower = proc.follower()
+    read(follower)
+    proc.now += 16
+    proc.end(70)
+    proc.put(60, parent=50, kib=4_000)
+    read(follower)
+    proc.end(60)
+    (ended,) = read(follower).ended
+    assert ended.peak_bytes == 40_000 * KIB
 
 
 def test_what_ends_without_a_name_is_logged_once(proc):

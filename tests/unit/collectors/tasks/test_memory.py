@@ -19,6 +19,7 @@ def test_what_is_shared_is_taken_off_until_it_is_measured_again():
     memory.follow({ROOT: 100})
     assert memory.now == 0
     memory.measure({ROOT: Resident(rss=100, pss=30)})
+    memory.follow({ROOT: 100})
     assert (memory.now, memory.peak) == (30, 290)
 
 
@@ -26,6 +27,7 @@ def test_a_measurement_is_exact_though_the_resident_set_is_told_in_two_ways():
     memory = Memory()
     memory.follow({ROOT: 1612, FORK: 1500})
     memory.measure({ROOT: Resident(rss=1716, pss=137), FORK: Resident(rss=1400, pss=1390)})
+    memory.follow({ROOT: 1612, FORK: 1500})
     assert memory.now == memory.peak == 137 + 1390
     memory.follow({ROOT: 1812, FORK: 1500})
     assert memory.now == 337 + 1390
@@ -46,7 +48,19 @@ def test_a_fork_counts_nothing_before_it_is_measured():
     memory.follow({ROOT: 100, FORK: 100})
     assert memory.now == 100
     memory.measure({ROOT: Resident(100, 50), FORK: Resident(100, 50)})
+    memory.follow({ROOT: 100, FORK: 100})
     assert memory.now == memory.peak == 100
+
+
+def test_what_was_shared_with_a_process_that_has_ended_is_not_charged_to_both():
+    mib = 1024 * 1024
+    memory = Memory()
+    half = Resident(200 * mib, 100 * mib)
+    memory.measure({ROOT: half, FORK: half})
+    memory.follow({ROOT: 200 * mib, FORK: 200 * mib})
+    memory.measure({ROOT: Resident(20 * mib, 20 * mib), FORK: None})
+    memory.follow({ROOT: 20 * mib})
+    assert (memory.now, memory.peak) == (20 * mib, 200 * mib)
 
 
 def test_resident_sets_stand_in_where_nothing_can_be_measured():
@@ -77,4 +91,5 @@ def test_where_a_container_serves_one_try_its_memory_is_the_containers():
     memory.follow({ROOT: 150})
     assert (memory.now, memory.peak) == (700, 700)
     memory.measure({ROOT: Resident(rss=150, pss=40)})
+    memory.follow({ROOT: 150})
     assert (memory.now, memory.peak) == (40, 700)
