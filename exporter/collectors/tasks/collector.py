@@ -134,10 +134,10 @@ class TasksCollector(Collector):
         yield Sample(catalogue.TASK_UNATTRIBUTED, (), float(reading.unattributed))
         for name, running in reading.running.items():
             if self._dags().wants(name[0]):
-                last = self._last.get(name)
-                if running.instances == 0 and last is not None:
+                if running.instances == 0:
                     # Its processes are gone, and their memory: the last that was seen stays.
-                    running.memory_bytes = last.values.memory_bytes
+                    last = self._last.get(name)
+                    running.memory_bytes = last.values.memory_bytes if last else running.ended_bytes
                 self._last[name] = _Last(running, now + LINGER_SECONDS)
         self._last = {name: last for name, last in self._last.items() if now < last.until}
         for name, last in self._last.items():

@@ -74,7 +74,10 @@ class Followed:
         self.cpu_percent = 100 * rated / seconds if seconds > 0 else 0.0
         running.instances += not self.tree.ended
         running.processes += len(self.tree.members)
-        running.memory_bytes += self.tree.memory.now if self.tree.members else 0
+        if self.tree.members:
+            running.memory_bytes += self.tree.memory.now
+        else:
+            running.ended_bytes += self.tree.memory.last
         running.cpu_percent += self.cpu_percent
         return used
 

@@ -21,6 +21,8 @@ class Memory:
     def __init__(self, peak: int = 0) -> None:
         """Start with no member; `peak` is what an earlier memory knew."""
         self.now = 0
+        self.last = 0
+        """What was held last: who has ended holds nothing."""
         self.peak = peak
         self._rss: Mapping[ProcessId, int] = {}
         self._shared: dict[ProcessId, int] = {}
@@ -59,6 +61,7 @@ class Memory:
         )
         whole = self.container() if self.container else None
         self.now = self.now if whole is None else whole
+        self.last = self.now or self.last
         self.peak = max(self.peak, self.now)
 
     def high_water(self, process: ProcessId, rss: int) -> None:

@@ -21,6 +21,8 @@ class Running:
     """Task processes; what they have left behind after their end is in the other figures only."""
     processes: int = 0
     memory_bytes: int = 0
+    ended_bytes: int = 0
+    """Memory that tries which have just ended held last."""
     cpu_percent: float = 0.0
     """100 = one core, over the time since the reading before; also of tries that ended in it."""
 

@@ -137,6 +137,17 @@ def test_last_values_stay_for_a_scrape_to_see_them(host):
     assert gauges(host.sample(3.0)).keys() == {(catalogue.TASK_UNATTRIBUTED, ())}
 
 
+def test_memory_of_a_try_that_no_sample_saw_alive_is_its_last(host):
+    host.proc.put(1, "init")
+    host.sample()
+    host.start(kib=400)
+    (host.proc.root / "loadavg").write_text("0 0 0 1/1 60\n")
+    host.collector._follower.glance()
+    host.proc.put(60, parent=50, own=70, state="Z", kib=0)
+    ended = gauges(host.sample(1.0))
+    assert (ended[catalogue.TASK_MEMORY, TASK], ended[catalogue.TASK_RUNNING, TASK]) == (409600, 0)
+
+
 def test_a_new_life_goes_on_where_the_ledger_says(tmp_path):
     (tmp_path / "one").mkdir()
     host = Host(tmp_path / "one")
