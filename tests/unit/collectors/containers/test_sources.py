@@ -1,4 +1,4 @@
-"""Containers in the tree of the host: what is beyond its bounds is said so."""
+"""Which containers are found in recorded trees, and that bounds are told."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.collectors.containers import sources
-from exporter.collectors.containers.sources import WALK_SECONDS, HostTree
+from exporter.collectors.containers.sources import WALK_SECONDS, HostTree, Siblings
 from exporter.kernel import tree
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
+from tests.unit.kernel.layouts import LAYOUTS, PLACES, cid, hierarchies
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,15 @@ def test_that_not_all_are_measured_is_told_once(tmp_path, monkeypatch, module, b
                 (tmp_path / "docker" / (digit * 64)).mkdir(parents=True)
             host.found(moment * WALK_SECONDS)
             assert [log["event"] for log in logs] == ["containers.bounded"] * (moment > 0)
+
+
+@pytest.mark.parametrize("layout", sorted(PLACES))
+def test_every_layout_is_found(layout):
+    found = HostTree(hierarchies(layout)).found(0.0)
+    assert found.keys() == {place.container_id for place in PLACES[layout]}
+
+
+def test_beside_us_is_found_what_may_be_looked_into():
+    siblings = Siblings(str(LAYOUTS / "sidecar-v2" / "proc"))
+    assert siblings.found().keys() == {cid("systemd-a")}
+    assert siblings.trouble is None
