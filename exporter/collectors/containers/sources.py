@@ -10,6 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from exporter.errors import SourceUnavailableError
+from exporter.kernel.directories import is_directory
 from exporter.kernel.hierarchies import Hierarchies, Home, hierarchies_seen_by
 from exporter.kernel.layout import Place, identified
 from exporter.kernel.membership import membership
@@ -24,6 +25,9 @@ _BOUNDED = (
 )
 # Of Docker without and with systemd, and of Podman: the first container is found at once as well.
 _USUAL_PARENTS = ("/docker", "/system.slice", "/machine.slice")
+# Under systemd crun runs and limits a container in a cgroup of this name below its scope.
+_INNER = "container"
+_CRUN_RUNTIMES = frozenset({"podman", "cri-o"})
 
 
 class Found(NamedTuple):
@@ -87,7 +91,11 @@ class HostTree:
         self._is_cut = is_cut
 
     def _at(self, place: Place) -> Found:
-        return Found(place, self._hierarchies.at(place.path or "/"))
+        homes = self._hierarchies.at(place.path or "/")
+        if place.runtime in _CRUN_RUNTIMES:
+            inner = self._hierarchies.at(f"{place.path}/{_INNER}")
+            homes.update((name, at) for name, at in inner.items() if is_directory(at.directory))
+        return Found(place, homes)
 
 
 class Siblings:
