@@ -37,8 +37,9 @@ class Leftover:
 
     def __init__(self, *, is_new: bool = False) -> None:
         """Open the books; of a holder that is new, all that it has used until now is told."""
-        self._before: float | None = 0.0 if is_new else None
-        """Used before the first look, by who had ended then."""
+        self.is_begun = is_new
+        """Whether it is known what was used before the first look, by who had ended then."""
+        self._before = 0.0
         self._ended = 0.0
         self.seconds = 0.0
         """Used by ended containers and caught by no reading; never falls."""
@@ -53,6 +54,7 @@ class Leftover:
         In that order what is used in between makes the figure smaller for a moment, never larger.
         """
         unread = held_seconds - living_seconds - self._ended
-        if self._before is None:
+        if not self.is_begun:
+            self.is_begun = True
             self._before = unread
         self.seconds = max(self.seconds, unread - self._before)

@@ -36,6 +36,9 @@ class Parent:
 
     def update(self) -> None:
         """Bring the books up to date with readings of its containers made after its own."""
+        if not self.books.is_begun:
+            # Once after them: else what they used in between would be told as left over.
+            self.read()
         if self._seconds is not None:
             living = sum(member.cpu_seconds for member in self.members)
             self.books.update(self._seconds, living)

@@ -78,6 +78,19 @@ def test_what_a_pod_used_before_it_was_removed_is_told_by_what_holds_all_pods(ho
     assert host.told() == {"pod": 2.0}
 
 
+def test_what_a_container_used_between_the_two_first_readings_is_not_left_over(host):
+    container = Container("/docker", 9.0)
+    host.used("/docker", 10)
+    host.parents.begin(container)
+    host.parents.read()
+    # It goes on, and is read after what holds it.
+    container.cpu_seconds = 9.5
+    host.used("/docker", 10.5)
+    host.parents.update()
+    host.there = {container}
+    assert host.told(container) == {"docker": 0.0}
+
+
 def test_where_services_run_beside_containers_nothing_is_told(host):
     host.used("/system.slice", 50)
     assert host.told(Container("/system.slice", 1.0), Container(None, 1.0)) == {}
