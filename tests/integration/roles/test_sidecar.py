@@ -5,6 +5,7 @@ The exporter runs in a container of its own that shares the process ids of its n
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from time import monotonic, sleep
 import pytest
 
 from tests.integration.roles.kernel_figures import cpu_seconds, memory_bytes, samples_of, value
-from tests.support.exporter import ROOT
+from tests.integration.roles.pod import Pod
+from tests.support.exporter import ROOT, ExporterProcess
 
 UID = 50000
 PORT = 10112
@@ -99,6 +101,25 @@ def test_it_reads_its_neighbours_exact_figures_without_any_privilege(docker):
     status = Path(f"/proc/{sidecar.pid()}/status").read_text()
     assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
     assert not [name for name in HEAVY if f"/{name}" in maps]
+
+
+def test_it_loads_no_library_of_a_database_nor_docker(tmp_path):
+    pod = Pod(tmp_path)
+    arguments = (
+        "--no-collector.airflow", "--path.procfs", str(pod.procfs), "--docker.host", "none",
+        "--kubernetes.pod-info", str(pod.podinfo), "--forward.url", f"http://127.0.0.1:{PORT}/",
+    )  # fmt: skip
+    told = {"PYTHONPROFILEIMPORTTIME": "1"}
+    pod.show(os.getpid())
+    with ExporterProcess(tmp_path, *arguments, environment=told) as exporter:
+        exporter.wait_ready()
+        exporter.scrape()
+        assert exporter.terminate() == 0
+        lines = exporter.log().splitlines()
+    names = [line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")]
+    assert "exporter.forward.forwarder" in names
+    # structlog asks for greenlet and goes without it.
+    assert not {name.partition(".")[0] for name in names} & {*HEAVY} - {"greenlet"}
 
 
 def test_another_user_id_may_read_nothing_and_says_so(docker):
