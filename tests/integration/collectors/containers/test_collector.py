@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from time import sleep
@@ -117,6 +118,13 @@ def is_as_the_kernel_says(host, name, container_id):
     )
 
 
+def remove(path):
+    """Remove a cgroup everywhere."""
+    for home in HIERARCHIES.at(path).values():
+        with suppress(FileNotFoundError):
+            Path(home.directory).rmdir()
+
+
 def settle(path):
     """Wait until what runs there has become idle."""
     before = -1.0
@@ -184,6 +192,50 @@ def test_no_cpu_is_lost_and_nothing_of_the_dead_stays(docker, host):
     assert host.of(catalogue.CONTAINER_CPU).keys() == {"stays"}
     assert len(host.descriptors) == kept
     assert open_files() == opened
+
+
+def test_what_no_sample_saw_is_told_by_what_held_it(docker):
+    host = Host(docker)
+    host.collector._names._engine = None
+    pod = "/kubepods/burstable/pod0a1b2c3d-0000-4000-8000-0123456789ab"
+    try:
+        docker.run("first", ["true"])  # an engine makes the cgroup when it needs it
+        docker.remove("first")
+        host.sample()
+        before = used_seconds("/docker")
+        for name, parent in (("alone", None), ("in-a-pod", pod)):
+            docker.run(name, ["sh", "-c", BUSY.format(turns=20_000)], cgroup_parent=parent)
+            docker.client.api.wait(name)
+            docker.remove(name)
+        remove(pod)
+        host.sample()
+        told = {labels: value for (each, labels), value in host.values.items()
+                if each is catalogue.CONTAINER_UNATTRIBUTED_CPU}  # fmt: skip
+        used = {("docker",): used_seconds("/docker") - before, ("pod",): used_seconds("/kubepods")}
+        assert min(used.values()) > 0
+        assert told == pytest.approx(used, rel=0.01)
+    finally:
+        host.collector.close()
+        remove(str(Path(pod).parent))
+        remove("/kubepods")
+
+
+def test_what_a_container_used_before_it_was_started_again_is_told_once(docker, host):
+    command = ["sh", "-c", BUSY.format(turns=400_000) + "; exec sleep 600"]
+    docker.run("again", command)
+    host.wait_for({"again"})
+    settle("/docker")
+    host.sample()
+    first, unattributed = host.of(catalogue.CONTAINER_CPU)["again"], host.unattributed
+    docker.client.api.restart("again", timeout=0)
+    for _ in range(50):
+        host.sample()
+        if host.of(catalogue.CONTAINER_CPU)["again"] < first:
+            break
+        sleep(0.05)
+    else:
+        pytest.fail("its second life is not told")
+    assert host.unattributed - unattributed < first / 2
 
 
 def test_an_ended_container_lingers_and_the_next_of_its_name_takes_over(docker, host):
