@@ -85,6 +85,8 @@ class TryRow(NamedTuple):
     scheduled: datetime | None
     try_number: int | None
     archived: bool
+    executor: str | None = None
+    """The executor that the task chose for itself; None is the default one."""
 
 
 class ActiveRow(NamedTuple):

@@ -32,8 +32,8 @@ BEGIN
             -- Critical paths of the command report (docs/report.md):
             -- ('serialized_dag', '{dag_id, data, last_updated, created_at}'::text[]),
             ('alembic_version', '{version_num}'::text[]),
-            ('task_instance', '{dag_id, task_id, run_id, state, map_index, try_number, start_date, end_date, queued_dttm, scheduled_dttm, duration, pid, operator, queue, pool, id, executor, pool_slots, last_heartbeat_at, job_id}'::text[]),
-            ('task_instance_history', '{dag_id, task_id, run_id, state, map_index, try_number, start_date, end_date, queued_dttm, scheduled_dttm, duration, pid, operator, queue, pool}'::text[]),
+            ('task_instance', '{dag_id, task_id, run_id, state, map_index, try_number, start_date, end_date, queued_dttm, scheduled_dttm, duration, pid, operator, queue, pool, executor, id, pool_slots, last_heartbeat_at, job_id}'::text[]),
+            ('task_instance_history', '{dag_id, task_id, run_id, state, map_index, try_number, start_date, end_date, queued_dttm, scheduled_dttm, duration, pid, operator, queue, pool, executor}'::text[]),
             ('dag_run', '{id, dag_id, run_id, run_type, state, start_date, end_date, updated_at, run_after, data_interval_end, clear_number}'::text[]),
             ('dag', '{dag_id, owners, is_paused, is_stale, is_active, exceeds_max_non_backfill, next_dagrun_create_after, next_dagrun_data_interval_start, next_dagrun_data_interval_end, last_parsed_time, max_active_runs, max_active_tasks, last_parse_duration}'::text[]),
             ('dag_tag', '{dag_id, name}'::text[]),

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from exporter import catalogue
 from exporter.collectors.airflow import first_waves
 from exporter.collectors.airflow.facts import DagRow, Facts, alive
-from exporter.collectors.airflow.first_waves import Waves
+from exporter.collectors.airflow.first_waves import Waves, is_of_workers
 from exporter.collectors.airflow.options import Options
 from exporter.collectors.airflow.reading import Reading
 from exporter.collectors.airflow.schema import Schema
@@ -75,7 +75,8 @@ class Scaling:
     ) -> ScalingSample:
         """Take in what has finished and begun, read first waves that are over, and make gauges."""
         reading = seen.reading
-        known = with_tries(before, seen.finished, seen.queues, options.default_queue)
+        ran = [each for each in seen.finished if is_of_workers(each.row.executor)]
+        known = with_tries(before, ran, seen.queues, options.default_queue)
         runs = [*reading.runs, *reading.ended_runs]
         known = with_runs(known, runs, reading.now, self._boot)
         known = with_waves(known, self._waves(known, seen, options, transact))

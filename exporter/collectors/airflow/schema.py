@@ -65,7 +65,7 @@ _TRY: _Columns = {
     **dict.fromkeys(("start_date", "end_date", "queued_dttm", "scheduled_dttm"), _MOMENT),
     "duration": Float(),
     "pid": _INTEGER,
-    **dict.fromkeys(("operator", "queue", "pool"), _TEXT),
+    **dict.fromkeys(("operator", "queue", "pool", "executor"), _TEXT),
 }
 
 _KINDS: _Columns = {"jsonb": JSONB()}
@@ -76,7 +76,6 @@ READ: Mapping[str, _Columns] = {
     "task_instance": {
         **_TRY,
         "id": _TEXT,
-        "executor": _TEXT,
         "pool_slots": _INTEGER,
         "last_heartbeat_at": _MOMENT,
         "job_id": _INTEGER,

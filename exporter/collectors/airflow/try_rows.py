@@ -55,11 +55,11 @@ def job_heartbeats(
 
 def try_columns(source: Table) -> tuple[ColumnElement[Any], ...]:
     """Return what `try_row` takes, in its order."""
-    scheduled = source.c.scheduled_dttm if "scheduled_dttm" in source.c else null()
+    scheduled, executor = (source.c.get(name, null()) for name in ("scheduled_dttm", "executor"))
     return (
         *key_columns(source), source.c.state, source.c.start_date, source.c.end_date,
         source.c.duration, source.c.pid, source.c.operator, source.c.queue, source.c.pool,
-        source.c.queued_dttm, scheduled, source.c.try_number,
+        source.c.queued_dttm, scheduled, source.c.try_number, executor,
     )  # fmt: skip
 
 
@@ -70,5 +70,5 @@ def tries(connection: Connection, statement: Select[Any], *, archived: bool) -> 
 
 def try_row(row: Sequence[Any], *, archived: bool) -> TryRow:
     """Make a try of `try_columns`."""
-    values = interned(row)
-    return TryRow._make((TaskKey(*values[:4]), *values[4:], archived))
+    *values, executor = interned(row)
+    return TryRow._make((TaskKey(*values[:4]), *values[4:], archived, executor))

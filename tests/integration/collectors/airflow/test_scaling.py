@@ -101,6 +101,22 @@ def test_tasks_that_chose_another_executor_need_no_worker(
     assert slots(subject(address).sample()) == {"running": 2, "queued": 0, "due": 0}
 
 
+def test_tries_of_another_executor_teach_no_duration(
+    address: str, subject: Callable[..., Subject]
+) -> None:
+    here = world(address)
+    exporter = subject(address)
+    exporter.sample()
+    ended = {"end_date": here.at(900), "start_date": here.at(870), "pid": 1}
+    alone = {"executor": "a.b.KubernetesExecutor", "queue": "default"}
+    here.beat("waits", here.at(900), state="success", duration=30.0, **ended, **alone)
+    here.archive("queued", state="failed", duration=40.0, **ended, **alone)
+    here.beat("queued", here.at(900), state="up_for_retry")
+    again = exporter.sample()
+    assert {each.labels[1] for each in again.increments} >= {"waits", "queued"}
+    assert ("queue_duration", "default") not in exporter.entries
+
+
 def test_filters_do_not_touch_what_workers_are_for(
     small: str, subject: Callable[..., Subject]
 ) -> None:
