@@ -19,7 +19,7 @@ from exporter.config import Settings
 from exporter.errors import SourceUnavailableError
 from exporter.identity.downward import DownwardVolume
 from exporter.kernel.hierarchies import found_hierarchies
-from exporter.parts.containers import containers_collector, has_engine
+from exporter.parts.containers import containers_collector, has_engine, refuses_engine
 from exporter.parts.surroundings import Surroundings, dag_filter
 from exporter.parts.tasks import tasks_collector
 from exporter.samples import Batch
@@ -29,6 +29,11 @@ _PATIENCE_SECONDS = 3.0
 """How long the engine and Kubernetes may take to answer for the first time."""
 _MOST_USERS = 5
 _FIX = "see docs/containers.md for what each way of running needs"
+_REFUSED = Finding(
+    "docker engine", is_bad=False, is_warning=True,
+    text="there is one that we may not ask: its containers go by their short ids",
+    fix="--docker.host none leaves it alone; the right to use its socket is as good as root",
+)  # fmt: skip
 
 
 def host_findings(
@@ -48,6 +53,8 @@ def host_findings(
     if settings.containers:
         if has_engine(settings, environ):
             yield _engine(settings)
+        elif refuses_engine(settings, environ):
+            yield _REFUSED
         yield from _containers(containers_collector(around), clock)
         if not found_hierarchies(str(settings.procfs), str(settings.cgroupfs)).by_controller:
             text = f"none below {settings.cgroupfs}: only containers whose processes we see"

@@ -61,8 +61,18 @@ def has_engine(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Tell whether there is a Docker engine to follow: one is named, or the usual one is there."""
     if named := settings.docker_host or environ.get("DOCKER_HOST"):
         return named != NO_ENGINE
+    return _is_usual_engine_there() and os.access(_USUAL_ENGINE, os.W_OK)
+
+
+def refuses_engine(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Tell whether the usual engine is there, none is named, and we may not ask it."""
+    named = settings.docker_host or environ.get("DOCKER_HOST")
+    return not named and _is_usual_engine_there() and not os.access(_USUAL_ENGINE, os.W_OK)
+
+
+def _is_usual_engine_there() -> bool:
     try:
-        return stat.S_ISSOCK(_USUAL_ENGINE.stat().st_mode) and os.access(_USUAL_ENGINE, os.W_OK)
+        return stat.S_ISSOCK(_USUAL_ENGINE.stat().st_mode)
     except OSError:
         return False
 
