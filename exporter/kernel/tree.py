@@ -64,9 +64,10 @@ class Tree:
                 below[parent] = self._below[parent]
             elif (names := self._names(parent)) is None:
                 self._parents.discard(parent)
+                self._links.pop(parent, None)
             else:
                 below[parent] = self._identified(parent, names)
-            self._links[parent] = links
+                self._links[parent] = links
         if below != self._below:
             self._below = below
             self._links = {parent: self._links[parent] for parent in below}

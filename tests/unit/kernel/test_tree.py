@@ -126,6 +126,20 @@ def test_a_parent_that_is_gone_is_forgotten(tree, root):
     assert tree.parents == frozenset()
 
 
+def test_a_pod_that_may_not_be_listed_stops_no_scan(tree, root, monkeypatch):
+    pod = root / "kubepods" / f"pod{UID}"
+    (pod / OTHER).mkdir(parents=True)
+    tree.walk()
+    listed = module.child_names
+    monkeypatch.setattr(
+        module, "child_names", lambda path, most: None if path == str(pod) else listed(path, most)
+    )
+    for _ in range(3):
+        assert ids(tree.scan()) == {ID}
+    monkeypatch.undo()
+    assert ids(tree.scan()) == {ID, OTHER}
+
+
 def test_links_and_files_are_no_containers(tree, root):
     (root / "docker" / OTHER).symlink_to(ID)
     (root / "loop").symlink_to(".")
