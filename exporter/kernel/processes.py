@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from exporter.kernel.directories import child_names, link_count
+from exporter.kernel.directories import child_names
 from exporter.kernel.kept import whole
 from exporter.kernel.parse import pids
 
@@ -12,7 +12,6 @@ MOST_PROCESSES = 10_000
 MOST_DIRECTORIES = 64
 """A container with systemd or containers of its own has children; Podman's processes sit in one."""
 
-_LINKS_OF_A_LEAF = 2
 _SIZE_LIMIT = 8 * MOST_PROCESSES
 
 
@@ -28,7 +27,5 @@ def process_ids(directory: str) -> list[int] | None:
         data = whole(f"{above}/cgroup.procs", _SIZE_LIMIT)
         readable = readable or data is not None
         found += pids(data or b"", MOST_PROCESSES - len(found))
-        # Most have nothing below: to list their fifty files would cost more than all the rest.
-        if link_count(above) != _LINKS_OF_A_LEAF:
-            waiting += (f"{above}/{name}" for name in child_names(above, MOST_DIRECTORIES) or ())
+        waiting += (f"{above}/{name}" for name in child_names(above, MOST_DIRECTORIES) or ())
     return found if readable else None

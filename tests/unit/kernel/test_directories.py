@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from exporter.kernel.directories import link_count
+import os
+
+from exporter.kernel.directories import child_names, link_count
 from tests.unit.kernel.kernel import real_cgroup
 
 
@@ -14,6 +16,18 @@ def test_links_of_a_real_cgroup_count_the_cgroups_below_it():
             assert link_count(str(directory)) == before + 1
             (directory / "below").rmdir()
             assert link_count(str(directory)) == before
+
+
+def test_a_real_cgroup_without_children_is_not_listed_for_them(monkeypatch):
+    with real_cgroup() as (_, (directory, *_)):
+        listed = []
+        scandir = os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+        assert child_names(str(directory), 10) == []
+        assert listed == []
+        (directory / "below").mkdir()
+        assert child_names(str(directory), 10) == ["below"]
+        (directory / "below").rmdir()
 
 
 def test_what_is_no_directory_has_no_links(tmp_path):
