@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable
 
@@ -39,9 +40,10 @@ def actuals(client: Client, baselines: Iterable[Baseline], metric_prefix: str) -
 
 
 def scraped(text: str, names: Collection[str]) -> list[Scraped]:
-    """Return the series of these names; the others are not parsed, for there may be many.
+    """Return the series of these names that have a value; the others are not parsed.
 
-    Raises ValueError for what is no text exposition.
+    There may be many; and beside NaN no other value would be the largest. Raises ValueError for
+    what is no text exposition.
     """
     lines = [line for line in text.split("\n") if _name(line) in names][:MAX_SERIES]
     families = text_string_to_metric_families("".join(f"{line}\n" for line in lines))
@@ -50,6 +52,7 @@ def scraped(text: str, names: Collection[str]) -> list[Scraped]:
             Scraped(each.name, each.labels, each.value)
             for family in families
             for each in family.samples
+            if not math.isnan(each.value)
         ]
     # What the parser stumbles over where it does not look.
     except (LookupError, TypeError, AttributeError) as error:

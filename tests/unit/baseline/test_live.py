@@ -27,6 +27,11 @@ def test_only_the_series_of_the_names_are_parsed():
     assert scraped(text, NAMES) == [Scraped("task_running_instances", labels, 2.0)]
 
 
+def test_a_series_without_a_value_hides_no_other():
+    text = 'task_running_instances{dag_id="a"} NaN\ntask_running_instances{dag_id="b"} 2\n'
+    assert [each.value for each in scraped(text, NAMES)] == [2.0]
+
+
 @pytest.mark.parametrize("rest", [" what", '{a="b" 1', "{a=b} 1", '{a="b"}', "{", "}"])
 def test_a_line_that_is_no_series_is_an_error(rest):
     with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
