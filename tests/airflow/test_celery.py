@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.airflow.beside import alone, with_database
-from tests.airflow.burnt import INSTANCES, Burnt, assert_told, written_down
+from tests.airflow.burnt import INSTANCES, SHORT, Burnt, assert_told, written_down
 from tests.airflow.cluster import Cluster
 from tests.airflow.executors import celery
 from tests.airflow.watch import Scrape, Watch
@@ -164,7 +164,8 @@ def test_no_task_process_was_without_a_name(outcome: Outcome, exporter: str) -> 
 def test_the_scenario_has_shown_what_it_is_for(outcome: Outcome, exporter: str) -> None:
     told = _told(outcome.scrapes[exporter], {"task_running_instances"})
     running = {each.name for each in told if each.value}
-    assert running >= {("burning", task_id) for task_id in INSTANCES}
+    # What lives for half a second may come and go between two samples; its totals do not.
+    assert running >= {("burning", task_id) for task_id in INSTANCES.keys() - SHORT}
     assert {dag_id for dag_id, _ in outcome.tries} > {"burning"}
     # Airflow 2 forks once more before it changes the title.
     stale = [title for title in outcome.idle if title.startswith("airflow supervisor: ")]
