@@ -22,14 +22,21 @@ class Loop:
         self._pause_seconds = pause_seconds
         self._log = structlog.get_logger("exporter.collectors.loop")
         self._due = threading.Event()
+        self._answered = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self.stopped = False
         self.trouble: str | None = None
-        """Why the last work failed, in a sentence; long work may clear it when it is well."""
+        """Why the last work failed, in a sentence."""
 
-    def start(self) -> None:
-        """Begin at once."""
+    def start(self, patience_seconds: float = 0.0) -> None:
+        """Begin at once; wait so long for the first work to end, or to say that it is well."""
         self._thread.start()
+        self._answered.wait(patience_seconds)
+
+    def note_well(self) -> None:
+        """Say of work under way that it is well: long work may go on for hours."""
+        self.trouble = None
+        self._answered.set()
 
     def stop(self) -> None:
         """Do nothing more; work that hangs is left to the end of the process."""
@@ -47,6 +54,7 @@ class Loop:
             if self.stopped:
                 return
             self._try()
+            self._answered.set()
             self._due.wait(self._pause_seconds())
 
     def _try(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
@@ -55,7 +54,6 @@ class Engine:
         self._since: float | None = None
         """The time of the last event by the engine's clock: after a gap we ask from there on."""
         self._longest_wait_seconds = MIN_BACKOFF_SECONDS
-        self._asked = threading.Event()
         self._loop = Loop("docker-engine", self._follow, self._backoff_seconds)
         self._loop.trouble = self._client.sentence("has not answered yet")
 
@@ -73,8 +71,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin to follow the engine; wait a moment for its first answer."""
-        self._loop.start()
-        self._asked.wait(FIRST_ANSWER_SECONDS)
+        self._loop.start(FIRST_ANSWER_SECONDS)
 
     def stop(self) -> None:
         """End the thread, whatever it waits for, but for a TCP connection yet to be made."""
@@ -82,7 +79,6 @@ class Engine:
         self._client.close()
 
     def _backoff_seconds(self) -> float:
-        self._asked.set()
         longest = min(2 * self._longest_wait_seconds, MAX_BACKOFF_SECONDS)
         self._longest_wait_seconds = longest
         return random.uniform(MIN_BACKOFF_SECONDS, longest)  # noqa: S311 - jitter is no secret
@@ -96,8 +92,8 @@ class Engine:
             # Before the list: what happens between the two is then told, rather than lost.
             stream.get(f"{self._client.prefix}/events?since={since:.6f}&filters={_FILTERS}")
             self._list()
-            self._loop.trouble, self._longest_wait_seconds = None, MIN_BACKOFF_SECONDS
-            self._asked.set()
+            self._longest_wait_seconds = MIN_BACKOFF_SECONDS
+            self._loop.note_well()
             self._read(stream)
 
     def _read(self, stream: Exchange) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from exporter.collectors.containers.engine import Engine
+from exporter.collectors.containers.engine import FIRST_ANSWER_SECONDS, Engine
 from exporter.collectors.containers.engine_messages import EngineContainer
 from exporter.collectors.containers.identity import Identity, Naming
 from exporter.collectors.containers.member import Member
@@ -19,8 +18,6 @@ from exporter.identity.pods import PodList
 SETTLE_SECONDS = 10.0
 """How long a container waits for a name before it is exposed without one."""
 PODS_EVERY_SECONDS = 15.0
-FIRST_LIST_SECONDS = 1.0
-"""How long the start waits for it: names are then known when the first sample is taken."""
 
 
 class Names:
@@ -42,8 +39,7 @@ class Names:
         self._own_pod_trouble: str | None = None
         self._heard: Sequence[object] = ()
         self._dags: DagFilter | None = None
-        self._asking = Loop("pod-list", pods.refresh, self._pause_seconds) if pods else None
-        self._asked = threading.Event()
+        self._asking = Loop("pod-list", pods.refresh, lambda: PODS_EVERY_SECONDS) if pods else None
         if self._asking is not None:
             self._asking.trouble = f"{pods} has not answered yet"
 
@@ -52,8 +48,7 @@ class Names:
         if self._engine is not None:
             self._engine.start()
         if self._asking is not None:
-            self._asking.start()
-            self._asked.wait(FIRST_LIST_SECONDS)
+            self._asking.start(FIRST_ANSWER_SECONDS)
 
     def stop(self) -> None:
         """Ask no more."""
@@ -114,10 +109,6 @@ class Names:
 
     def _engine_tells(self, member: Member) -> EngineContainer | None:
         return self._engine.containers.get(member.place.container_id) if self._engine else None
-
-    def _pause_seconds(self) -> float:
-        self._asked.set()
-        return PODS_EVERY_SECONDS
 
     @property
     def _nobody(self) -> bool:

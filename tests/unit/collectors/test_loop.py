@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import threading
+import time
 from queue import SimpleQueue
 
 import pytest
@@ -68,3 +70,38 @@ def test_it_ends_at_once_while_it_pauses() -> None:
     work.loop.start()
     assert work.troubles.get(timeout=PATIENCE) is None
     work.end()
+
+
+def test_the_start_waits_for_the_first_work_to_end() -> None:
+    work = Work(SourceTimeoutError("it hangs"))
+    began = time.monotonic()
+    work.loop.start(PATIENCE)
+    assert time.monotonic() - began < PATIENCE / 2
+    assert work.loop.trouble == "it hangs"
+    work.end()
+
+
+def test_the_start_waits_no_longer_once_long_work_is_well() -> None:
+    over = threading.Event()
+
+    def follow() -> None:
+        loop.note_well()
+        over.wait(PATIENCE)
+
+    loop = Loop("test-loop", follow, lambda: 600.0)
+    loop.trouble = "has not answered yet"
+    began = time.monotonic()
+    loop.start(PATIENCE)
+    assert time.monotonic() - began < PATIENCE / 2
+    assert loop.trouble is None
+    loop.stop()
+    over.set()
+
+
+def test_the_start_waits_no_longer_than_it_has_patience() -> None:
+    over = threading.Event()
+    loop = Loop("test-loop", lambda: over.wait(PATIENCE), lambda: 600.0)
+    loop.start(0.01)
+    assert not over.is_set()
+    loop.stop()
+    over.set()
