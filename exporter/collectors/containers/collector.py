@@ -10,11 +10,11 @@ import structlog
 from exporter.clock import Clock
 from exporter.collectors.base import Collector
 from exporter.collectors.containers.engine_messages import EngineContainer
+from exporter.collectors.containers.holders import Holders
 from exporter.collectors.containers.last_resort import LastResort
 from exporter.collectors.containers.member import Member
 from exporter.collectors.containers.names import Names
 from exporter.collectors.containers.options import Options
-from exporter.collectors.containers.parents import Parents
 from exporter.collectors.containers.shown import Shown
 from exporter.collectors.containers.sources import Found, HostTree, Siblings
 from exporter.kernel.exits import ExitWatch
@@ -53,7 +53,7 @@ class ContainersCollector(Collector):
         self._exits = ExitWatch("container-exits", descriptors)
         self._last_resort = last_resort
         self._begun = False
-        self._parents = Parents(tree.parent, descriptors)
+        self._holders = Holders(tree.parent, descriptors)
         self._shown = Shown(names)
         self._found: Mapping[str, Found] = {}
         self._members: dict[str, Member] = {}
@@ -87,7 +87,7 @@ class ContainersCollector(Collector):
             for member in self._members.values():
                 member.read_details()
         changed = self._shown.update(self._members.values(), self._ended, now)
-        usage = [*self._shown.usage(), *self._parents.samples()]
+        usage = [*self._shown.usage(), *self._holders.samples()]
         if self._last_resort is not None:
             self._last_resort.update(self._members.keys(), now)
             usage += self._last_resort.samples()
@@ -131,11 +131,11 @@ class ContainersCollector(Collector):
             # To look at every process costs more than all the rest.
             beside = not found and not self._tree.is_whole
             self._join(self._siblings.found() if beside else found, now)
-        self._parents.read()
+        self._holders.read()
         if self._read(now) and found:
             with self._lock:
                 self._join(self._tree.found(now, again=True), now)
-        self._parents.update()
+        self._holders.update()
         return beside
 
     def _join(self, found: Mapping[str, Found], now: float) -> None:
@@ -157,7 +157,7 @@ class ContainersCollector(Collector):
 
     def _take(self, member: Member) -> None:
         self._members[member.place.container_id] = member
-        self._parents.begin(member)
+        self._holders.begin(member)
 
     def _read(self, now: float) -> bool:
         """Read them; tell whether any has ended."""
@@ -169,7 +169,7 @@ class ContainersCollector(Collector):
     def _end(self, member: Member, now: float) -> None:
         del self._members[member.place.container_id]
         member.end(now)
-        self._parents.end(member)
+        self._holders.end(member)
         self._ended.append(member)
 
     def _trouble(self, *, beside: bool) -> str | None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from exporter.collectors.containers.parents import Parents
+from exporter.collectors.containers.holders import Holders
 from exporter.kernel.hierarchies import Hierarchies, Hierarchy
 from exporter.kernel.kept import Descriptors
 
@@ -29,7 +29,7 @@ class Host:
         self.root = root
         hierarchy = Hierarchy(2, str(root))
         self.there = set()
-        self.parents = Parents(Hierarchies({"cpuacct": hierarchy}).at, Descriptors(100))
+        self.holders = Holders(Hierarchies({"cpuacct": hierarchy}).at, Descriptors(100))
 
     def used(self, path, seconds):
         (self.root / path[1:]).mkdir(parents=True, exist_ok=True)
@@ -38,13 +38,13 @@ class Host:
     def told(self, *containers):
         """Return what is left by class, when these containers are there and no others."""
         for each in self.there - {*containers}:
-            self.parents.end(each)
+            self.holders.end(each)
         for each in {*containers} - self.there:
-            self.parents.begin(each)
+            self.holders.begin(each)
         self.there = {*containers}
-        self.parents.read()
-        self.parents.update()
-        return {each.labels[0]: each.value for each in self.parents.samples()}
+        self.holders.read()
+        self.holders.update()
+        return {each.labels[0]: each.value for each in self.holders.samples()}
 
 
 @pytest.fixture
@@ -81,12 +81,12 @@ def test_what_a_pod_used_before_it_was_removed_is_told_by_what_holds_all_pods(ho
 def test_what_a_container_used_between_the_two_first_readings_is_not_left_over(host):
     container = Container("/docker", 9.0)
     host.used("/docker", 10)
-    host.parents.begin(container)
-    host.parents.read()
+    host.holders.begin(container)
+    host.holders.read()
     # It goes on, and is read after what holds it.
     container.cpu_seconds = 9.5
     host.used("/docker", 10.5)
-    host.parents.update()
+    host.holders.update()
     host.there = {container}
     assert host.told(container) == {"docker": 0.0}
 

@@ -15,7 +15,7 @@ from exporter.kernel.kept import Descriptors
 from exporter.samples import Sample
 
 
-class Parent:
+class Holder:
     """One cgroup that holds nothing but containers, or pods of them."""
 
     def __init__(self, kind: str, cgroup: Cgroup, books: Leftover) -> None:
@@ -48,7 +48,7 @@ class Parent:
         self._cgroup.close()
 
 
-class Parents:
+class Holders:
     """Every holder of nothing but containers or pods, and what those that are gone had left."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Parents:
         self._homes = homes
         self._descriptors = descriptors
         self._usual = {path: homes(path).get("cpuacct") for path in USUAL_HOLDERS}
-        self._known: dict[str, Parent] = {}
+        self._known: dict[str, Holder] = {}
         self._closed: dict[str, float] = defaultdict(float)
         """CPU seconds by class."""
         self._looked = False
@@ -71,10 +71,10 @@ class Parents:
 
     def end(self, member: Member) -> None:
         """Take the last reading of a container that has ended."""
-        parent = self._known.get(holder(member.place.parent or "") or "")
-        if parent is not None:
-            parent.members.discard(member)
-            parent.books.end(member.cpu_seconds)
+        found = self._known.get(holder(member.place.parent or "") or "")
+        if found is not None:
+            found.members.discard(member)
+            found.books.end(member.cpu_seconds)
 
     def read(self) -> None:
         """Read every holder; to be done before its containers are read."""
@@ -82,23 +82,23 @@ class Parents:
         for path, home in self._usual.items():
             if home is not None and is_directory(home.directory):
                 self._open(path)
-        for path, parent in list(self._known.items()):
-            if not parent.read() and not parent.members:
+        for path, each in list(self._known.items()):
+            if not each.read() and not each.members:
                 del self._known[path]
-                parent.close()
-                self._closed[parent.kind] += parent.books.seconds
+                each.close()
+                self._closed[each.kind] += each.books.seconds
 
     def update(self) -> None:
         """Bring all books up to date, after the containers have been read."""
-        for parent in self._known.values():
-            parent.update()
+        for each in self._known.values():
+            each.update()
         self._looked = True
 
     def samples(self) -> Iterator[Sample]:
         """Make a sample for each class."""
         totals = self._closed.copy()
-        for parent in self._known.values():
-            totals[parent.kind] += parent.books.seconds
+        for each in self._known.values():
+            totals[each.kind] += each.books.seconds
         for kind, seconds in totals.items():
             yield Sample(catalogue.CONTAINER_UNATTRIBUTED_CPU, (kind,), seconds)
 
@@ -107,4 +107,4 @@ class Parents:
             # One that was looked for from the first look on has nothing before our time.
             books = Leftover(is_new=self._looked and path in USUAL_HOLDERS)
             cgroup = Cgroup(self._homes(path), self._descriptors)
-            self._known[path] = Parent(holder_class(path), cgroup, books)
+            self._known[path] = Holder(holder_class(path), cgroup, books)
