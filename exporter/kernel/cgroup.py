@@ -123,7 +123,7 @@ class Cgroup:
         before, last = self._last
         cpu, usage, peak, oom_kills = self._sources
         seconds, used, highest, killed = last or _UNKNOWN
-        # Written out, for half of a reading's time would go to a loop.
+        # Written out: a loop takes half as long again.
         if data[0] != before[0]:
             seconds = cpu.seconds(data[0])
         if data[1] != before[1]:
@@ -138,9 +138,7 @@ class Cgroup:
         return known
 
 
-def _contents(
-    descriptors: Sequence[int], before: Sequence[bytes | None]
-) -> list[bytes | None] | None:
+def _contents(descriptors: Sequence[int], before: Contents) -> Contents | None:
     """Read each file from its beginning; None when one of them fails."""
     cpu, usage, peak, oom_kills = descriptors
     try:

@@ -11,8 +11,6 @@ from exporter.kernel.kept import Descriptors, KeptFile
 # What a last reading wants after the container has ended. The rest changes seldom: opening it
 # anew is cheaper than 4.6 KB of kernel memory for each.
 _KEPT = frozenset({"memory.stat", "cpu.stat"})
-
-
 _NOWHERE = Source("", "")
 
 

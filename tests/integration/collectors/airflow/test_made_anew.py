@@ -32,7 +32,7 @@ def test_a_required_table_that_was_made_anew_is_read_again(
     collector = subject(database)
     collector.sample()
     newest.execute("ALTER TABLE task_instance_history RENAME TO away")
-    # Nothing ended, so nothing was looked for in collector.
+    # Nothing ended, so nothing was looked for in it.
     collector.sample()
     end = newest.at(LATER)
     newest.beat("runs", end, state="success", end_date=end, duration=301.0)
